@@ -1,0 +1,1 @@
+"""The commands of `gaitkeeper`, one file a task."""

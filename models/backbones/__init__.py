@@ -1,0 +1,1 @@
+"""One file a published system; each readable beside its paper."""

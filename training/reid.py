@@ -1,0 +1,256 @@
+"""Training of re-identification networks: identity classification plus batch-hard triplets."""
+
+import copy
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import save_file
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+import models
+from models.backbones.rga import initialise
+from training.augment import ReidAugmentation
+from training.datasets import ReidImages
+from training.losses import euclidean_distances, smoothed_cross_entropy, triplet_loss
+from training.reid_evaluation import evaluate, held_out_split
+from training.samplers import identity_batches
+
+
+@dataclass(frozen=True)
+class ReidRecipe:
+    """Everything that decides how a network comes out, apart from its data.
+
+    Attributes:
+        network: a name of `models.names()`.
+        arguments: its keyword arguments, without `num_classes`.
+        schedule: "rga", the paper's recipe (Adam, warm-up, halvings), or "one-cycle" (AdamW), which gets further in
+            few epochs.
+        epochs: passes in which each identity comes once with `images_per_id` images.
+        learning_rate: the highest rate of the schedule.
+        weight_decay: L2 for "rga", decoupled for "one-cycle".
+        margin: of the triplet loss; None is the soft margin.
+        ema_decay: of the weights' moving average, which is what is kept; 0 keeps the last weights.
+        held_out: training identities that are never trained on, to watch progress and to fit the threshold.
+    """
+
+    network: str = "rga_sc_resnet50"
+    arguments: dict[str, object] = field(default_factory=dict)
+    schedule: str = "rga"
+    epochs: int = 600
+    ids_per_batch: int = 16
+    images_per_id: int = 4
+    learning_rate: float = 8e-4
+    weight_decay: float = 5e-4
+    smoothing: float = 0.1
+    margin: float | None = 0.3
+    colour_jitter: float = 0.0
+    ema_decay: float = 0.0
+    held_out: int = 0
+    seed: int = 0
+
+
+def rga_learning_rate(epoch: float, base: float = 8e-4, warm_up_epochs: int = 20) -> float:
+    """Learning rate at an epoch of the paper's schedule: linear warm-up from a hundredth, then halvings."""
+    if epoch < warm_up_epochs:
+        return base * (0.01 + 0.99 * epoch / warm_up_epochs)
+    return float(base * 0.5 ** sum(epoch >= milestone for milestone in range(80, 361, 40)))
+
+
+def one_cycle_learning_rate(progress: float, highest: float, warm_up: float = 0.1) -> float:
+    """Learning rate after a share of the training: cosine up from a 25th, cosine down to almost nothing."""
+    if progress < warm_up:
+        return highest * (1 - 0.96 * (1 + math.cos(math.pi * progress / warm_up)) / 2)
+    return highest * max(1e-4, (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2)
+
+
+def train(
+    data: ReidImages,
+    recipe: ReidRecipe,
+    out: Path,
+    command: str,
+    report: Callable[[str], None],
+    validate_every: int = 20,
+) -> Path:
+    """Train a network, resuming from `out` if an earlier run of the same recipe was cut off.
+
+    Written to `out`: `last.pt` (to resume), `curves.csv`, and at the end `model.safetensors` (float16, with the
+    classifier left out) and `card.json` (recipe, data, command, figures).
+
+    Args:
+        data: training images.
+        recipe: how to train; chance comes from its seed alone, so two runs agree up to the kernels' rounding.
+        out: folder to write to.
+        command: the command line, for the card.
+        report: receives a line now and then.
+        validate_every: epochs between evaluations on the held-out identities.
+
+    Returns:
+        The path of the safetensors file.
+
+    Raises:
+        ValueError: `out` holds a run of another recipe.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    kept, held_out = held_out_split(data, recipe.held_out, recipe.seed)
+    identities, labels = np.unique(kept.identities, return_inverse=True)
+    run = _Run.start(recipe, len(identities), out)
+    augment = ReidAugmentation(run.size, colour_jitter=recipe.colour_jitter)
+    report(f"{data.source}: {len(kept)} images of {len(identities)} identities; {recipe.held_out} identities held out")
+    for epoch in _epochs(run.epoch, recipe.epochs):
+        rng = np.random.default_rng((recipe.seed, epoch))
+        totals = run.train_epoch(kept, labels, augment, epoch, rng)
+        figures: dict[str, float] = {"epoch": epoch + 1, **totals}
+        last = epoch + 1 == recipe.epochs
+        if held_out is not None and (last or (epoch + 1) % validate_every == 0):
+            scores = evaluate(run.averaged_network(), held_out.query, held_out.gallery)
+            figures |= {"rank1": scores.rank(1), "mAP": scores.mean_average_precision}
+            report(
+                f"epoch {epoch + 1}: loss {totals['loss']:.3f}; held-out identities:"
+                f" rank-1 {scores.rank(1):.3f}, mAP {scores.mean_average_precision:.3f}"
+            )
+        _append_csv(out / "curves.csv", figures)
+        if last or (epoch + 1) % 5 == 0:
+            run.save(out, epoch + 1)
+    return _write_result(run, recipe, data.source, len(identities), command, out)
+
+
+@dataclass
+class _Run:
+    recipe: ReidRecipe
+    network: nn.Module
+    average: AveragedModel | None
+    optimizer: torch.optim.Optimizer
+    size: tuple[int, int]
+    device: torch.device
+    epoch: int = 0
+
+    @classmethod
+    def start(cls, recipe: ReidRecipe, num_classes: int, out: Path) -> "_Run":
+        torch.manual_seed(recipe.seed)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        network = models.create(recipe.network, num_classes=num_classes, **recipe.arguments)
+        initialise(network)
+        network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        average = None
+        if recipe.ema_decay:
+            average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+        make = torch.optim.Adam if recipe.schedule == "rga" else torch.optim.AdamW
+        optimizer = make(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        run = cls(recipe, network, average, optimizer, network.input_size, device)
+        if (out / "last.pt").is_file():
+            run._resume(out / "last.pt")
+        return run
+
+    def _resume(self, path: Path) -> None:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["recipe"] != json.dumps(asdict(self.recipe)):
+            raise ValueError(f"{path} belongs to another recipe; remove it or choose another folder")
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.epoch = state["epoch"]
+
+    def save(self, out: Path, epoch: int) -> None:
+        state = {
+            "recipe": json.dumps(asdict(self.recipe)),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict() if self.average is not None else None,
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": epoch,
+        }
+        torch.save(state, out / "last.pt.part")
+        (out / "last.pt.part").replace(out / "last.pt")
+
+    def averaged_network(self) -> nn.Module:
+        return self.network if self.average is None else self.average.module
+
+    def train_epoch(
+        self,
+        images: ReidImages,
+        labels: np.ndarray[tuple[int], np.dtype[np.int64]],
+        augment: ReidAugmentation,
+        epoch: int,
+        rng: np.random.Generator,
+    ) -> dict[str, float]:
+        recipe, sums = self.recipe, np.zeros(3)
+        batches = identity_batches(labels.tolist(), recipe.ids_per_batch, recipe.images_per_id, rng)
+        self.network.train()
+        for step, batch in enumerate(batches):
+            self._set_learning_rate(epoch + step / len(batches))
+            crops = augment([images.images[i] for i in batch], rng).to(
+                self.device, memory_format=torch.channels_last
+            )
+            target = torch.from_numpy(labels[batch]).to(self.device)
+            with torch.autocast(self.device.type, torch.bfloat16):
+                before, _, logits = self.network.logits(crops)  # type: ignore[operator]
+            classification = smoothed_cross_entropy(logits.float(), target, recipe.smoothing)
+            triplet = triplet_loss(euclidean_distances(before.float()), target, recipe.margin)
+            loss = classification + triplet
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            if self.average is not None:
+                self.average.update_parameters(self.network)
+            sums += [part.item() for part in (loss, classification, triplet)]
+        means = sums / len(batches)
+        if not math.isfinite(means[0]):
+            raise FloatingPointError(f"the loss is {means[0]} in epoch {epoch + 1}; lower the learning rate")
+        rate = self.optimizer.param_groups[0]["lr"]
+        return {"loss": means[0], "classification": means[1], "triplet": means[2], "learning_rate": rate}
+
+    def _set_learning_rate(self, epoch: float) -> None:
+        recipe = self.recipe
+        if recipe.schedule == "rga":
+            rate = rga_learning_rate(math.floor(epoch), recipe.learning_rate)
+        else:
+            rate = one_cycle_learning_rate(epoch / recipe.epochs, recipe.learning_rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+
+def _epochs(first: int, last: int) -> Iterator[int]:
+    columns = TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeRemainingColumn()
+    with Progress(*columns) as progress:
+        task = progress.add_task("training", total=last, completed=first)
+        for epoch in range(first, last):
+            yield epoch
+            progress.update(task, completed=epoch + 1)
+
+
+def _append_csv(path: Path, figures: dict[str, float]) -> None:
+    columns = ["epoch", "loss", "classification", "triplet", "learning_rate", "rank1", "mAP"]
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        if new:
+            writer.writeheader()
+        writer.writerow({name: f"{value:.6g}" for name, value in figures.items()})
+
+
+def _write_result(
+    run: _Run, recipe: ReidRecipe, source: str, num_classes: int, command: str, out: Path
+) -> Path:
+    network = copy.deepcopy(run.averaged_network()).half()
+    state = {
+        name: tensor.contiguous() for name, tensor in network.state_dict().items() if not name.startswith("cls.")
+    }
+    path = out / "model.safetensors"
+    save_file(state, path, metadata={"network": recipe.network, "arguments": json.dumps(recipe.arguments)})
+    card = {
+        "network": recipe.network,
+        "recipe": asdict(recipe),
+        "data": source,
+        "training_identities": num_classes,
+        "command": command,
+    }
+    (out / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    return path
