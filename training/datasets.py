@@ -77,51 +77,72 @@ def load_reid(root: Path, split: str, boxes: str | None = None) -> ReidImages:
         ValueError: the folder has neither layout, or the split is empty; the message says what was looked for.
     """
     if (root / "index.csv").is_file():
-        rows = _indexed_rows(root, split, boxes)
+        rows = _indexed_crops(root, split, boxes)
     elif (root / MARKET_SPLITS[split]).is_dir():
-        rows = _market_rows(root, split)
+        rows = _named_crops(root / MARKET_SPLITS[split])
     else:
         raise ValueError(f"{root} has neither index.csv nor a folder {MARKET_SPLITS[split]}")
     if not rows:
         raise ValueError(f"{root} has no images in the split {split!r}" + (f" with boxes {boxes!r}" if boxes else ""))
     return ReidImages(
         f"{root.name}/{split}" + (f"/{boxes}" if boxes else ""),
-        [_decode(data, name) for name, data, _, _ in rows],
-        np.array([identity for _, _, identity, _ in rows], np.int64),
-        np.array([camera for _, _, _, camera in rows], np.int64),
-        [name for name, _, _, _ in rows],
+        [_decode(row.data, row.name) for row in rows],
+        np.array([row.identity for row in rows], np.int64),
+        np.array([row.camera for row in rows], np.int64),
+        [row.name for row in rows],
     )
 
 
-Row = tuple[str, bytes, int, int]  # name, encoded picture, identity, camera
+@dataclass(frozen=True)
+class EncodedCrop:
+    """One picture as it lies in a data set."""
+
+    name: str
+    data: bytes
+    identity: int
+    camera: int
 
 
-def _indexed_rows(root: Path, split: str, boxes: str | None) -> list[Row]:
+def read_crops(root: Path) -> list[EncodedCrop]:
+    """Read encoded crops: the test part (query and gallery) of an indexed data set, or every picture of a folder whose
+    file names begin with identity and camera (`0002_c1s1_000451_03.jpg`).
+
+    Raises:
+        ValueError: there are none.
+    """
+    if (root / "index.csv").is_file():
+        crops = _indexed_crops(root, "query") + _indexed_crops(root, "gallery")
+    else:
+        crops = _named_crops(root)
+    if not crops:
+        raise ValueError(f"{root} has no pictures named like 0002_c1s1_000451_03.jpg, and no index.csv")
+    return crops
+
+
+def _indexed_crops(root: Path, split: str, boxes: str | None = None) -> list[EncodedCrop]:
     with (root / "index.csv").open(newline="") as file:
-        wanted = [
+        rows = [
             row for row in csv.DictReader(file) if row["split"] == split and (boxes is None or row["boxes"] == boxes)
         ]
     archives = sorted(root.glob("*.zip"))
     if not archives:
-        return [(r["file"], (root / r["file"]).read_bytes(), int(r["pid"]), int(r["cam"])) for r in wanted]
+        return [EncodedCrop(r["file"], (root / r["file"]).read_bytes(), int(r["pid"]), int(r["cam"])) for r in rows]
     with zipfile.ZipFile(archives[0]) as archive:
         members = set(archive.namelist())
+        paths = [r["file"] if r["file"] in members else f"images/{r['file']}" for r in rows]
         return [
-            (r["file"], archive.read(_member(r["file"], members)), int(r["pid"]), int(r["cam"])) for r in wanted
+            EncodedCrop(r["file"], archive.read(path), int(r["pid"]), int(r["cam"]))
+            for r, path in zip(rows, paths, strict=True)
         ]
 
 
-def _member(name: str, members: set[str]) -> str:
-    return name if name in members else f"images/{name}"
-
-
-def _market_rows(root: Path, split: str) -> list[Row]:
-    rows = []
-    for path in sorted((root / MARKET_SPLITS[split]).iterdir()):
+def _named_crops(folder: Path) -> list[EncodedCrop]:
+    crops = []
+    for path in sorted(folder.iterdir()):
         match = MARKET_NAME.match(path.name)
         if match and path.suffix.lower() in {".jpg", ".jpeg", ".png"} and int(match[1]) >= 0:
-            rows.append((path.name, path.read_bytes(), int(match[1]), int(match[2])))
-    return rows
+            crops.append(EncodedCrop(path.name, path.read_bytes(), int(match[1]), int(match[2])))
+    return crops
 
 
 def _decode(data: bytes, name: str) -> NDArray[np.uint8]:

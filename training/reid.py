@@ -141,7 +141,8 @@ class _Run:
         network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = None
         if recipe.ema_decay:
-            average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+            keep = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+            average = AveragedModel(network, multi_avg_fn=keep, use_buffers=True)
         make = torch.optim.Adam if recipe.schedule == "rga" else torch.optim.AdamW
         optimizer = make(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         run = cls(recipe, network, average, optimizer, network.input_size, device)
@@ -186,9 +187,7 @@ class _Run:
         self.network.train()
         for step, batch in enumerate(batches):
             self._set_learning_rate(epoch + step / len(batches))
-            crops = augment([images.images[i] for i in batch], rng).to(
-                self.device, memory_format=torch.channels_last
-            )
+            crops = augment([images.images[i] for i in batch], rng).to(self.device, memory_format=torch.channels_last)
             target = torch.from_numpy(labels[batch]).to(self.device)
             with torch.autocast(self.device.type, torch.bfloat16):
                 before, _, logits = self.network.logits(crops)  # type: ignore[operator]
@@ -196,7 +195,7 @@ class _Run:
             triplet = triplet_loss(euclidean_distances(before.float()), target, recipe.margin)
             loss = classification + triplet
             self.optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             if self.average is not None:
                 self.average.update_parameters(self.network)
@@ -236,13 +235,9 @@ def _append_csv(path: Path, figures: dict[str, float]) -> None:
         writer.writerow({name: f"{value:.6g}" for name, value in figures.items()})
 
 
-def _write_result(
-    run: _Run, recipe: ReidRecipe, source: str, num_classes: int, command: str, out: Path
-) -> Path:
+def _write_result(run: _Run, recipe: ReidRecipe, source: str, num_classes: int, command: str, out: Path) -> Path:
     network = copy.deepcopy(run.averaged_network()).half()
-    state = {
-        name: tensor.contiguous() for name, tensor in network.state_dict().items() if not name.startswith("cls.")
-    }
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items() if not name.startswith("cls.")}
     path = out / "model.safetensors"
     save_file(state, path, metadata={"network": recipe.network, "arguments": json.dumps(recipe.arguments)})
     card = {

@@ -41,7 +41,8 @@ def held_out_split(data: ReidImages, count: int, seed: int) -> tuple[ReidImages,
     chosen = np.random.default_rng(seed).choice(eligible, count, replace=False)
     out = np.isin(data.identities, chosen)
     seen: set[tuple[int, int]] = set()
-    query, gallery = [], []
+    query: list[int] = []
+    gallery: list[int] = []
     for index in np.flatnonzero(out):
         view = (int(data.identities[index]), int(data.cameras[index]))
         (gallery if view in seen else query).append(int(index))
@@ -79,6 +80,4 @@ def embed(network: nn.Module, data: ReidImages, flip: bool = False, batch_size: 
 def evaluate(network: nn.Module, query: ReidImages, gallery: ReidImages, flip: bool = False) -> RetrievalScores:
     """Rank the gallery for every query by cosine similarity and score it by the Market-1501 protocol."""
     similarities = embed(network, query, flip) @ embed(network, gallery, flip).T
-    return retrieval_scores(
-        similarities, query.identities, gallery.identities, query.cameras, gallery.cameras
-    )
+    return retrieval_scores(similarities, query.identities, gallery.identities, query.cameras, gallery.cameras)

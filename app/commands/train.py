@@ -13,6 +13,11 @@ from app.commands.console import fail, say
 train = typer.Typer(no_args_is_help=True, help="Train a network.")
 
 
+@train.callback()
+def _group() -> None:
+    """Train a network."""
+
+
 @train.command()
 def reid(
     data: Annotated[list[Path], typer.Option(help="Data set folder; repeatable. Market-1501 layout or index.csv.")],

@@ -65,7 +65,8 @@ class RGAModule(nn.Module):
     ) -> None:
         super().__init__()
         self.spatial, self.channel, self.factorised = spatial, channel, factorised
-        c, s = channels // reduction, positions // reduction
+        # Small inputs leave fewer positions than the ratio.
+        c, s = max(1, channels // reduction), max(1, positions // reduction)
         # (part, size of a node's description, its embedding, nodes, embedding of a node's relations)
         parts = [("spatial", channels, c, positions, s)] * spatial + [("channel", positions, s, channels, c)] * channel
         # The loops keep the official order of keys.
@@ -96,9 +97,10 @@ class RGAModule(nn.Module):
         """One value in 0..1 a node, from its relations to all nodes and from itself: (B, size, *N) -> (B, 1, *N)."""
         get = self.get_submodule
         theta, phi = get(f"theta_{part}")(nodes).flatten(2), get(f"phi_{part}")(nodes).flatten(2)
-        convolution, norm_and_relu = get(f"gg_{part}")[0], get(f"gg_{part}")[1:]
+        convolution, norm, relu = get(f"gg_{part}").children()
         embed = relation_features if self.factorised else relation_features_explicit
-        relations = norm_and_relu(embed(theta, phi, convolution.weight.flatten(1)).unflatten(2, nodes.shape[2:]))
+        relations = embed(theta, phi, convolution.get_parameter("weight").flatten(1))
+        relations = relu(norm(relations.reshape(*relations.shape[:2], *nodes.shape[2:])))
         itself = get(f"gx_{part}")(nodes).mean(dim=1, keepdim=True)
         return torch.sigmoid(get(f"W_{part}")(torch.cat([itself, relations], dim=1)))
 
@@ -212,7 +214,7 @@ def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 def _attention_head(in_channels: int, reduction: int) -> nn.Sequential:
-    hidden = max(1, in_channels // reduction)  # small inputs leave fewer relations than the ratio
+    hidden = max(1, in_channels // reduction)
     return nn.Sequential(
         nn.Conv2d(in_channels, hidden, 1, bias=False),
         nn.BatchNorm2d(hidden),

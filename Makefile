@@ -1,0 +1,45 @@
+# Everything is set up on demand: each target builds the virtual environment it needs, once.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.PHONY: setup serve demo test test-all check bench
+
+setup: $(VENV)/.installed ## virtual environment with the pinned packages
+
+$(VENV)/bin/python:
+	@echo "creating the virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing the pinned packages (torch is large; the first time takes minutes)"
+	@$(PIP) install --progress-bar on -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo "installing the development tools"
+	@$(PIP) install --quiet -r requirements-dev.lock
+	@touch $@
+
+serve: $(VENV)/.installed ## the service on 127.0.0.1:8000 with the bundled weights
+	@$(BIN)/gaitkeeper serve
+
+demo: $(VENV)/.installed ## the main job on pictures; DEMO_DATA=folder of Market-style crops
+	@$(BIN)/gaitkeeper demo $(if $(DEMO_DATA),--data $(DEMO_DATA)) --out build/demo
+
+check: $(VENV)/.installed-dev ## format, lint, types, layering
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## check, then every test but the slow ones
+	$(BIN)/pytest -m "not slow"
+
+test-all: check ## every test this machine can run
+	$(BIN)/pytest
+
+bench: $(VENV)/.installed-dev ## measured ratios, printed as tables
+	$(BIN)/python -m benchmarks

@@ -1,0 +1,45 @@
+"""`gaitkeeper serve`: the HTTP service."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from app.commands.console import fail, say
+from app.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="8000")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder for everything that is written.", show_default="data")
+    ] = None,
+) -> None:
+    """Serve the bundled networks and the galleries over HTTP.
+
+    Every setting can also be given as GAITKEEPER_<NAME> in the environment; an option wins.
+    """
+    given = {"host": host, "port": port, "data_dir": data_dir}
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        fail("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
+    say("loading networks …")
+    # Torch and the web stack take seconds to import; --help should not wait for them.
+    import uvicorn
+
+    from app.main import create_app
+    from app.telemetry import configure_logging
+
+    configure_logging(settings.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=30,
+        server_header=False,
+    )

@@ -1,0 +1,64 @@
+"""Where to run: one predictor on one device. Knows tensors, no queues."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Predictor(Protocol):
+    """What a runner needs of a network."""
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Map prepared items (B, …) to rows (B, …)."""
+
+
+class Runner:
+    """Runs batches on one device, in one thread of its own.
+
+    Batches are padded to a power of two, so that kernels and graphs see few shapes.
+
+    Args:
+        predictor: what runs; its parameters live on `device` already.
+        device: where.
+        threads: threads of one forward pass on a CPU; 0 takes every core.
+    """
+
+    def __init__(self, predictor: Predictor, device: torch.device, threads: int = 0) -> None:
+        self._predictor, self._device = predictor, device
+        self._thread = ThreadPoolExecutor(1, "runner", initializer=_set_threads, initargs=(threads,))
+
+    async def run(self, items: Sequence[Tensor]) -> list[Tensor]:
+        """Run items of one shape as one batch; one row each, on the CPU."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.run_now, items)
+
+    @torch.inference_mode()
+    def run_now(self, items: Sequence[Tensor]) -> list[Tensor]:
+        """The same, in the calling thread."""
+        bucket = 1 << (len(items) - 1).bit_length()
+        batch = torch.stack([*items, *[items[0]] * (bucket - len(items))])
+        rows = self._predictor.forward(batch.to(self._device, non_blocking=True))
+        return list(rows[: len(items)].cpu())
+
+    def close(self) -> None:
+        """Wait for the batch that is running, then end the thread."""
+        self._thread.shutdown()
+
+
+def _set_threads(threads: int) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for a setting of "auto", "cpu" or "cuda".
+
+    Raises:
+        ValueError: "cuda" is asked for and there is none.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError("the setting device is 'cuda', but no GPU is usable here; choose 'auto' or 'cpu'")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")

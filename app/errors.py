@@ -1,0 +1,127 @@
+"""What can go wrong, and how each case looks as problem+json (RFC 9457).
+
+Only this file knows status codes. `type` never changes once released; `detail` tells the client what to change.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.gallery import errors as gallery
+
+
+@dataclass(frozen=True)
+class ProblemKind:
+    """One kind of problem: its permanent name, its status and a title that is the same every time."""
+
+    slug: str
+    status: HTTPStatus
+    title: str
+
+
+MALFORMED = ProblemKind("malformed-request", HTTPStatus.BAD_REQUEST, "The request cannot be read")
+INVALID_FIELD = ProblemKind("invalid-field", HTTPStatus.UNPROCESSABLE_ENTITY, "A field has an unusable value")
+NO_IMAGE = ProblemKind("no-image", HTTPStatus.UNPROCESSABLE_ENTITY, "No image was sent")
+UNDECODABLE = ProblemKind("undecodable-image", HTTPStatus.UNPROCESSABLE_ENTITY, "The image cannot be decoded")
+IMAGE_TOO_LARGE = ProblemKind("image-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The image exceeds a limit")
+IMAGE_TOO_SMALL = ProblemKind("image-too-small", HTTPStatus.UNPROCESSABLE_ENTITY, "The image is too small")
+TOO_MANY_IMAGES = ProblemKind("too-many-images", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many images")
+BODY_TOO_LARGE = ProblemKind("body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large")
+UNSUPPORTED_MEDIA = ProblemKind(
+    "unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The content type is not accepted"
+)
+NOT_FOUND = ProblemKind("not-found", HTTPStatus.NOT_FOUND, "There is nothing at this address")
+METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "Not with this method")
+UNKNOWN_GALLERY = ProblemKind("unknown-gallery", HTTPStatus.NOT_FOUND, "There is no such gallery")
+UNKNOWN_IDENTITY = ProblemKind("unknown-identity", HTTPStatus.NOT_FOUND, "There is no such identity")
+UNKNOWN_SHOT = ProblemKind("unknown-shot", HTTPStatus.NOT_FOUND, "There is no such shot")
+CONFLICT = ProblemKind("already-exists", HTTPStatus.CONFLICT, "It exists already")
+CHECKPOINT_MISMATCH = ProblemKind(
+    "checkpoint-mismatch", HTTPStatus.CONFLICT, "The gallery belongs to another checkpoint"
+)
+PROTECTED = ProblemKind("protected", HTTPStatus.CONFLICT, "This cannot be removed")
+IDEMPOTENCY_CONFLICT = ProblemKind(
+    "idempotency-conflict", HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used for something else"
+)
+DAMAGED = ProblemKind("damaged-record", HTTPStatus.INTERNAL_SERVER_ERROR, "A stored record is damaged")
+STORAGE = ProblemKind("storage-failure", HTTPStatus.SERVICE_UNAVAILABLE, "The records cannot be read or written")
+OVERLOADED = ProblemKind("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, "The service is busy")
+NOT_READY = ProblemKind("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, "The service is not ready")
+INTERNAL = ProblemKind("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed")
+
+KINDS = tuple(value for value in list(globals().values()) if isinstance(value, ProblemKind))
+
+GALLERY_KINDS: dict[type[gallery.GalleryError], tuple[ProblemKind, str | None]] = {
+    gallery.UnknownGallery: (UNKNOWN_GALLERY, "gallery"),
+    gallery.UnknownIdentity: (UNKNOWN_IDENTITY, "identity"),
+    gallery.UnknownShot: (UNKNOWN_SHOT, "shot"),
+    gallery.GalleryExists: (CONFLICT, "name"),
+    gallery.CheckpointMismatch: (CHECKPOINT_MISMATCH, "gallery"),
+    gallery.DimensionMismatch: (INVALID_FIELD, "embedding"),
+    gallery.InvalidEmbedding: (INVALID_FIELD, "embedding"),
+    gallery.IdempotencyConflict: (IDEMPOTENCY_CONFLICT, "Idempotency-Key"),
+    gallery.DamagedShot: (DAMAGED, None),
+    gallery.StorageFailure: (STORAGE, None),
+}
+
+
+class ProblemError(Exception):
+    """A request, or one item of it, that gets a problem for an answer.
+
+    Args:
+        kind: which one.
+        detail: what is wrong with *this* request, naming the field and the limit.
+        field: the request field at fault.
+        limit: the limit that was exceeded.
+        headers: response headers, such as Retry-After.
+    """
+
+    def __init__(
+        self,
+        kind: ProblemKind,
+        detail: str,
+        *,
+        field: str | None = None,
+        limit: int | float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind, self.detail, self.field, self.limit = kind, detail, field, limit
+        self.headers = dict(headers or {})
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The problem as a JSON object."""
+        body: dict[str, Any] = {
+            "type": f"/problems/{self.kind.slug}",
+            "title": self.kind.title,
+            "status": int(self.kind.status),
+            "detail": self.detail,
+            "instance": request.url.path,
+            "request_id": request.scope.get("request_id", ""),
+        }
+        if self.field is not None:
+            body["field"] = self.field
+        if self.limit is not None:
+            body["limit"] = self.limit
+        return body
+
+
+def of_gallery(error: gallery.GalleryError) -> ProblemError:
+    """The problem for something that went wrong in a gallery."""
+    kind, field = GALLERY_KINDS[type(error)]
+    return ProblemError(kind, str(error), field=field)
+
+
+def render(problem: ProblemError, request: Request) -> Response:
+    """The response that tells a client of a problem."""
+    return Response(
+        orjson.dumps(problem.body(request)),
+        status_code=int(problem.kind.status),
+        headers=problem.headers,
+        media_type="application/problem+json",
+    )

@@ -1,0 +1,1 @@
+"""What each kind of request does, from decoded upload to domain object."""

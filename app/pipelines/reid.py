@@ -1,0 +1,199 @@
+"""Person crops to embeddings, enrolments and ranked identities."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.engine.batcher import Batcher
+from app.errors import ProblemError
+from app.gallery.domain import Enrolment, NewShot, Ranking
+from app.gallery.gallery import GalleryStore
+from app.images import ImageLimits, decode_image
+from models.checkpoint import Checkpoint
+from models.predictors.reid import PersonEmbedder
+
+Embedding = NDArray[np.float32]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One picture after embedding.
+
+    Attributes:
+        embedding: (D,) of unit length.
+        sha256: of the bytes that were sent.
+    """
+
+    embedding: Embedding
+    sha256: str
+
+
+@dataclass
+class Timings:
+    """Where a request's time went, in milliseconds; of parallel work, the slowest."""
+
+    prepare: float = 0.0
+    queue: float = 0.0
+    forward: float = 0.0
+    search: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The outcome for each picture of a request, in order: a crop, or why there is none."""
+
+    items: list[Crop | ProblemError]
+    timings: Timings
+
+    def crops(self) -> list[Crop]:
+        """The pictures that worked.
+
+        Raises:
+            ProblemError: none did; it is the first one's problem.
+        """
+        good = [item for item in self.items if isinstance(item, Crop)]
+        if not good:
+            raise next(item for item in self.items if isinstance(item, ProblemError))
+        return good
+
+    def embeddings(self) -> NDArray[np.float32]:
+        """(N, D) of the pictures that worked; raises as `crops` does."""
+        return np.stack([crop.embedding for crop in self.crops()])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A ranking with the decision on its first place: "match" or "unknown"."""
+
+    ranking: Ranking
+    decision: str
+    timings: Timings
+
+
+class ReidPipeline:
+    """Everything that `/reid` and enrolment do.
+
+    Args:
+        checkpoint: what embeds; its hash binds galleries, its threshold decides.
+        embedding_dim: D of its embeddings.
+        embedder: prepares pictures and finishes rows.
+        batcher: runs prepared pictures.
+        store: the galleries.
+        preparing: threads that decode pictures.
+        waiting_on_disk: threads that call the store.
+        limits: of pictures.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        embedding_dim: int,
+        embedder: PersonEmbedder,
+        batcher: Batcher[Tensor, Tensor],
+        store: GalleryStore,
+        preparing: Executor,
+        waiting_on_disk: Executor,
+        limits: ImageLimits,
+    ) -> None:
+        self.checkpoint, self.embedding_dim, self.store = checkpoint, embedding_dim, store
+        self._embedder, self._batcher = embedder, batcher
+        self._preparing, self._waiting_on_disk, self._limits = preparing, waiting_on_disk, limits
+
+    async def embed(self, files: Sequence[bytes], field: str = "image") -> Embedded:
+        """Embed encoded pictures of persons.
+
+        Raises:
+            OverloadedError: too much is waiting.
+        """
+        self._batcher.admit(len(files))
+        started, timings = time.perf_counter(), Timings()
+        items = await asyncio.gather(*(self._embed_one(file, field, timings) for file in files))
+        timings.total = milliseconds_since(started)
+        return Embedded(items, timings)
+
+    async def _embed_one(self, file: bytes, field: str, timings: Timings) -> Crop | ProblemError:
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        try:
+            prepared, sha256 = await loop.run_in_executor(self._preparing, self._prepare, file, field)
+        except ProblemError as problem:
+            return problem
+        timings.prepare = max(timings.prepare, milliseconds_since(started))
+        row, timing = await self._batcher.submit(prepared)
+        timings.queue = max(timings.queue, timing.queue_seconds * 1000)
+        timings.forward = max(timings.forward, timing.forward_seconds * 1000)
+        return Crop(self._embedder.finish(row), sha256)
+
+    def _prepare(self, file: bytes, field: str) -> tuple[Tensor, str]:
+        image = decode_image(file, self._limits, field)
+        return self._embedder.prepare(image), hashlib.sha256(file).hexdigest()
+
+    async def query(
+        self, gallery: str, embeddings: NDArray[np.float32], limit: int, aggregate: str, timings: Timings
+    ) -> Answer:
+        """Rank a gallery's identities for one person.
+
+        Args:
+            gallery: its name.
+            embeddings: (Q, D) unit rows, all of the same person.
+            limit: identities to return at most.
+            aggregate: "mean" or "best", how several crops are fused.
+            timings: of the embedding, completed here.
+
+        Raises:
+            GalleryError: unknown gallery, or one of another checkpoint.
+        """
+        started = time.perf_counter()
+        ranking: Ranking = await self.in_store(
+            self.store.search, gallery, embeddings, limit, aggregate, self.checkpoint.sha256
+        )
+        timings.search = milliseconds_since(started)
+        timings.total += timings.search
+        best = ranking.identities[0].similarity if ranking.identities else -1.0
+        return Answer(ranking, self.decide(best), timings)
+
+    def decide(self, similarity: float) -> str:
+        """Whether a similarity is enough, by the checkpoint's threshold."""
+        threshold = self.checkpoint.threshold
+        return "match" if threshold is not None and similarity >= threshold.similarity else "unknown"
+
+    async def enrol(
+        self,
+        gallery: str,
+        identity_id: str,
+        crops: Sequence[Crop],
+        label: str | None = None,
+        camera: str | None = None,
+        taken_at: float | None = None,
+        metadata: dict[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Enrolment:
+        """Add crops of one person to a gallery; when it returns, they are on disk."""
+        shots = [NewShot(crop.embedding, crop.sha256, camera, taken_at, metadata or {}) for crop in crops]
+        return await self.in_store(
+            self.store.enrol, gallery, identity_id, shots, self.checkpoint.sha256, label, idempotency_key
+        )
+
+    async def in_store(self, call: Callable[..., T], *arguments: object) -> T:
+        """Call the store in a thread, so that the event loop never waits for a disk."""
+        return await asyncio.get_running_loop().run_in_executor(self._waiting_on_disk, call, *arguments)
+
+
+def milliseconds_since(started: float) -> float:
+    """Milliseconds since a reading of `time.perf_counter`."""
+    return (time.perf_counter() - started) * 1000
+
+
+def verification_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Mean cosine similarity over all pairs of two sets of unit rows (A, D) and (B, D)."""
+    return float((a @ b.T).mean())

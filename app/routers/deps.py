@@ -1,0 +1,74 @@
+"""What routes ask for."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel, ValidationError
+
+from app.errors import INVALID_FIELD, ProblemError
+from app.pipelines.reid import Embedded, ReidPipeline
+from app.runtime import Runtime
+from app.schemas import ItemStatus, Problem, item_statuses
+from app.uploads import Upload, read_upload
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def _reid(request: Request) -> ReidPipeline:
+    return _runtime(request).reid
+
+
+Options = TypeVar("Options", bound=BaseModel)
+Running = Annotated[Runtime, Depends(_runtime)]
+Reid = Annotated[ReidPipeline, Depends(_reid)]
+PageSize = Annotated[int, Query(ge=1, le=1000)]
+
+
+def reply(body: BaseModel, status: int = 200) -> Response:
+    """A JSON response straight from pydantic's serialiser; FastAPI's own encoder costs many times more."""
+    return Response(body.model_dump_json(), status, media_type="application/json")
+
+
+async def upload_of(request: Request, image_fields: tuple[str, ...] = ("image",)) -> Upload:
+    """Read the request's pictures and fields within the service's limits."""
+    return await read_upload(request, _runtime(request).upload_limits, image_fields)
+
+
+def statuses_of(request: Request, embedded: Embedded) -> list[ItemStatus]:
+    """What became of each picture, with the problems of those that failed."""
+    return item_statuses(embedded, [_body(item, request) for item in embedded.items])
+
+
+def problem_of(item: ProblemError, request: Request) -> Problem:
+    """The problem of one item of a request."""
+    return Problem(**item.body(request))
+
+
+def _body(item: object, request: Request) -> dict[str, Any] | None:
+    return item.body(request) if isinstance(item, ProblemError) else None
+
+
+def parse_fields(options: type[Options], fields: dict[str, Any]) -> Options:
+    """Check the option fields of an upload.
+
+    Raises:
+        ProblemError: the first field that does not fit, with what it must be.
+    """
+    try:
+        return options.model_validate(fields)
+    except ValidationError as error:
+        raise invalid_field(error.errors()) from None
+
+
+def invalid_field(errors: Sequence[Any]) -> ProblemError:
+    """The problem for pydantic's findings: names the first field and what it must be."""
+    first = errors[0]
+    path = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
+    name = ".".join(path) or "body"
+    context = first.get("ctx", {})
+    limit = next((context[key] for key in ("le", "lt", "ge", "gt", "max_length") if key in context), None)
+    return ProblemError(INVALID_FIELD, f"{name}: {first['msg']}", field=name, limit=limit)

@@ -1,0 +1,160 @@
+"""Embeddings, search and verification."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Request, Response
+from numpy.typing import NDArray
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from app import openapi
+from app.errors import INVALID_FIELD, ProblemError
+from app.pipelines.reid import Crop, Embedded, ReidPipeline, Timings, verification_similarity
+from app.routers.deps import Reid, parse_fields, reply, statuses_of, upload_of
+from app.runtime import DEFAULT_GALLERY
+from app.schemas import Embeddings, Name, QueryAnswer, TimingsMs, Verification
+
+router = APIRouter(prefix="/reid", tags=["re-identification"])
+
+NPY = "application/x-npy"
+
+
+def _json_text(value: object) -> object:
+    """Form fields are text; those that hold a list are JSON."""
+    if isinstance(value, str):
+        return orjson.loads(value)
+    return value
+
+
+class EmbedOptions(BaseModel):
+    """Fields of /reid/embed beside the pictures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    encoding: Literal["list", "base64"] = Field("list", description="base64 is of little-endian float32.")
+
+
+class QueryOptions(BaseModel):
+    """Fields of /reid/query beside the pictures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gallery: Name = DEFAULT_GALLERY
+    limit: int = Field(10, ge=1, le=1000, description="Identities to return at most.")
+    aggregate: Literal["mean", "best"] = Field("mean", description="How several crops of the person are fused.")
+    embedding: Annotated[list[float] | list[list[float]] | None, BeforeValidator(_json_text)] = Field(
+        None, description="One embedding, or a list of them, instead of pictures."
+    )
+
+
+class VerifyOptions(BaseModel):
+    """Verification has no options."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@router.post("/embed", **openapi.upload(EmbedOptions, Embeddings, files=("image",)))
+async def embed(request: Request, reid: Reid) -> Response:
+    """Embed 1..N crops of persons.
+
+    JSON by default; `Accept: application/x-npy` gives the rows (N, D) as a NumPy file, for which every picture has to
+    work.
+    """
+    upload = await upload_of(request)
+    options = parse_fields(EmbedOptions, upload.fields)
+    embedded = await reid.embed(upload.images())
+    crops = embedded.crops()
+    if NPY in request.headers.get("accept", ""):
+        return _npy(embedded)
+    items: list[dict[str, Any]] = [status.model_dump(exclude_none=True) for status in statuses_of(request, embedded)]
+    for item, found in zip(items, embedded.items, strict=True):
+        if isinstance(found, Crop):
+            item["embedding"] = _encode(found.embedding, options.encoding)
+    body = {
+        "model": reid.checkpoint.name,
+        "dim": crops[0].embedding.size,
+        "embeddings": items,
+        "timings_ms": TimingsMs.of(embedded.timings).model_dump(),
+    }
+    return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
+
+
+@router.post("/query", **openapi.upload(QueryOptions, QueryAnswer, files=("image",)))
+async def query(request: Request, reid: Reid) -> Response:
+    """Rank the gallery's identities for 1..N crops of ONE person, and decide whether the first is that person."""
+    upload = await upload_of(request)
+    options = parse_fields(QueryOptions, upload.fields)
+    if options.embedding is not None:
+        if upload.files:
+            raise ProblemError(INVALID_FIELD, "send pictures or an embedding, not both", field="embedding")
+        embedded = Embedded([], Timings())
+        rows = unit_rows(options.embedding, reid.embedding_dim)
+    else:
+        embedded = await reid.embed(upload.images())
+        rows = embedded.embeddings()
+    answer = await reid.query(options.gallery, rows, options.limit, options.aggregate, embedded.timings)
+    return reply(QueryAnswer.of(reid.checkpoint, options.gallery, answer, statuses_of(request, embedded)))
+
+
+@router.post("/verify", **openapi.upload(VerifyOptions, Verification, files=("image_a", "image_b")))
+async def verify(request: Request, reid: Reid) -> Response:
+    """Say whether two sets of crops show the same person: the mean similarity over all pairs, and a decision."""
+    upload = await upload_of(request, ("image_a", "image_b"))
+    parse_fields(VerifyOptions, upload.fields)
+    files_a, files_b = upload.images("image_a"), upload.images("image_b")
+    both = await reid.embed([*files_a, *files_b])
+    a = Embedded(both.items[: len(files_a)], both.timings)
+    b = Embedded(both.items[len(files_a) :], both.timings)
+    similarity = verification_similarity(a.embeddings(), b.embeddings())
+    return reply(_verification(request, reid, similarity, a, b))
+
+
+def _verification(request: Request, reid: ReidPipeline, similarity: float, a: Embedded, b: Embedded) -> Verification:
+    threshold = reid.checkpoint.threshold
+    return Verification(
+        model=reid.checkpoint.name,
+        similarity=similarity,
+        probability=None,
+        decision="match" if reid.decide(similarity) == "match" else "unknown",
+        threshold=threshold.similarity if threshold else None,
+        shots_a=statuses_of(request, a),
+        shots_b=statuses_of(request, b),
+    )
+
+
+def unit_rows(embedding: Sequence[float] | Sequence[Sequence[float]], dim: int) -> NDArray[np.float32]:
+    """Embeddings that a client sent, as unit rows (Q, D).
+
+    Raises:
+        ProblemError: wrong length, not finite, or all zero.
+    """
+    try:
+        rows = np.atleast_2d(np.asarray(embedding, np.float32))
+    except ValueError:
+        raise ProblemError(INVALID_FIELD, "embedding rows differ in length", field="embedding") from None
+    if rows.ndim != 2 or rows.shape[1] != dim:
+        detail = f"embedding has {rows.shape[-1]} values; this model's have {dim}"
+        raise ProblemError(INVALID_FIELD, detail, field="embedding", limit=dim)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or (lengths == 0).any():
+        raise ProblemError(INVALID_FIELD, "embedding values must be finite and not all zero", field="embedding")
+    return rows / lengths
+
+
+def _encode(embedding: NDArray[np.float32], encoding: str) -> NDArray[np.float32] | str:
+    if encoding == "base64":
+        return base64.b64encode(embedding.astype("<f4").tobytes()).decode()
+    return embedding
+
+
+def _npy(embedded: Embedded) -> Response:
+    for item in embedded.items:
+        if isinstance(item, ProblemError):
+            raise item
+    file = io.BytesIO()
+    np.save(file, embedded.embeddings(), allow_pickle=False)
+    return Response(file.getvalue(), media_type=NPY)

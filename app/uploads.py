@@ -1,0 +1,184 @@
+"""Request bodies to pictures and option fields: multipart, JSON with base64, or one raw picture."""
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from app.errors import (
+    BODY_TOO_LARGE,
+    INVALID_FIELD,
+    MALFORMED,
+    NO_IMAGE,
+    TOO_MANY_IMAGES,
+    UNSUPPORTED_MEDIA,
+    ProblemError,
+)
+
+MULTIPART = "multipart/form-data"
+JSON = "application/json"
+RAW_IMAGES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif")
+MAX_FIELDS = 64
+MAX_FIELD_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class UploadLimits:
+    """What one request may carry.
+
+    Attributes:
+        max_body_bytes: the whole body, counted while it arrives.
+        max_images: pictures, over all fields.
+    """
+
+    max_body_bytes: int = 100_000_000
+    max_images: int = 64
+
+
+@dataclass
+class Upload:
+    """What a request carried.
+
+    Attributes:
+        files: encoded pictures by field name, in the order sent.
+        fields: every other field; form fields are strings, JSON fields keep their type.
+    """
+
+    files: dict[str, list[bytes]] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def images(self, name: str = "image") -> list[bytes]:
+        """The pictures of one field.
+
+        Raises:
+            ProblemError: there are none.
+        """
+        if not self.files.get(name):
+            raise ProblemError(NO_IMAGE, f"send at least one picture in the field {name!r}", field=name)
+        return self.files[name]
+
+
+async def read_upload(request: Request, limits: UploadLimits, image_fields: tuple[str, ...] = ("image",)) -> Upload:
+    """Read a request body, refusing it as soon as a limit is passed.
+
+    Args:
+        request: its content type decides how the body is read.
+        limits: see `UploadLimits`.
+        image_fields: fields that carry pictures; the first one takes a raw picture body.
+
+    Raises:
+        ProblemError: unknown content type, malformed body, unknown encoding, too many bytes or pictures.
+    """
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if content_type == MULTIPART:
+        upload = await _read_multipart(request, limits, image_fields)
+    elif content_type == JSON:
+        upload = _read_json(await _read_all(request, limits), image_fields)
+    elif content_type in RAW_IMAGES:
+        upload = Upload({image_fields[0]: [await _read_all(request, limits)]}, dict(request.query_params))
+    else:
+        accepted = ", ".join((MULTIPART, JSON, *RAW_IMAGES))
+        raise ProblemError(UNSUPPORTED_MEDIA, f"content type {content_type!r} is not accepted; send {accepted}")
+    if sum(map(len, upload.files.values())) > limits.max_images:
+        raise _too_many_images(limits)
+    return upload
+
+
+def _too_many_images(limits: UploadLimits) -> ProblemError:
+    detail = f"send at most {limits.max_images} images in one request"
+    return ProblemError(TOO_MANY_IMAGES, detail, field="image", limit=limits.max_images)
+
+
+async def _capped(request: Request, limits: UploadLimits) -> AsyncGenerator[bytes, None]:
+    received = 0
+    try:
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received > limits.max_body_bytes:
+                detail = f"the body has more than {limits.max_body_bytes} bytes"
+                raise ProblemError(BODY_TOO_LARGE, detail, limit=limits.max_body_bytes)
+            yield chunk
+    except ClientDisconnect:
+        raise ProblemError(MALFORMED, "the body ended early") from None
+
+
+async def _read_all(request: Request, limits: UploadLimits) -> bytes:
+    return b"".join([chunk async for chunk in _capped(request, limits)])
+
+
+class _InMemoryParser(MultiPartParser):
+    """Starlette's parser, keeping every part in memory: pictures of people never touch a temporary folder."""
+
+    spool_max_size = 0  # SpooledTemporaryFile's word for "never roll over to disk"
+
+
+async def _read_multipart(request: Request, limits: UploadLimits, image_fields: tuple[str, ...]) -> Upload:
+    parser = _InMemoryParser(
+        request.headers,
+        _capped(request, limits),
+        max_files=limits.max_images,
+        max_fields=MAX_FIELDS,
+        max_part_size=MAX_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        if error.message.startswith("Too many files"):
+            raise _too_many_images(limits) from None
+        raise ProblemError(MALFORMED, f"the multipart body cannot be read: {error.message}") from None
+    except UnicodeDecodeError:
+        raise ProblemError(MALFORMED, "the multipart body has text that is not UTF-8") from None
+    upload = Upload()
+    for name, value in form.multi_items():
+        if not isinstance(value, UploadFile):
+            upload.fields[name] = value
+        elif name in image_fields:
+            upload.files.setdefault(name, []).append(await value.read())
+        else:
+            raise _unknown_file(name, image_fields)
+    return upload
+
+
+def _unknown_file(name: str, image_fields: tuple[str, ...]) -> ProblemError:
+    fields = " or ".join(repr(field) for field in image_fields)
+    return ProblemError(INVALID_FIELD, f"a file came in the field {name!r}; pictures go into {fields}", field=name)
+
+
+def _read_json(body: bytes, image_fields: tuple[str, ...]) -> Upload:
+    fields = parse_json_object(body)
+    files: dict[str, list[bytes]] = {}
+    for name in image_fields:
+        if name in fields:
+            value = fields.pop(name)
+            files[name] = [_from_base64(text, name) for text in (value if isinstance(value, list) else [value])]
+    return Upload(files, fields)
+
+
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """Parse a JSON object.
+
+    Raises:
+        ProblemError: it is not JSON, or not an object.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProblemError(MALFORMED, f"the body is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ProblemError(MALFORMED, "the body must be a JSON object")
+    return value
+
+
+def _from_base64(text: object, name: str) -> bytes:
+    if not isinstance(text, str):
+        raise ProblemError(INVALID_FIELD, f"{name} must be base64 text or a list of it", field=name)
+    try:
+        return base64.b64decode(text.removeprefix("data:").split("base64,")[-1], validate=True)
+    except (binascii.Error, ValueError):
+        raise ProblemError(INVALID_FIELD, f"{name} is not valid base64", field=name) from None

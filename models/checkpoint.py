@@ -1,0 +1,176 @@
+"""Checkpoints: what the manifest says of each, and loading one entirely or not at all."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from models.catalog import create
+from models.transforms import IMAGENET_MEAN, IMAGENET_STD, Normalisation
+
+MANIFEST = "manifest.toml"
+
+
+class CheckpointError(Exception):
+    """A checkpoint is missing, altered, or does not fit its network exactly."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pictures become network input.
+
+    Attributes:
+        size: (height, width).
+        mean, std: of RGB values in 0..1.
+        flip: the mirrored picture is part of the answer.
+    """
+
+    size: tuple[int, int]
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    flip: bool = False
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """The normalisation that `mean` and `std` stand for."""
+        return Normalisation(self.mean, self.std)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The similarity from which two crops count as the same person.
+
+    Attributes:
+        similarity: cosine similarity, -1..1.
+        false_match_rate: share of pairs of different people at or above it, where it was fitted.
+        fitted_on: which people.
+    """
+
+    similarity: float
+    false_match_rate: float
+    fitted_on: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One entry of the manifest.
+
+    Attributes:
+        name: what users call it.
+        task: "reid", "pose" or "gait".
+        network: a name of `models.names()`.
+        arguments: the network's keyword arguments.
+        preprocessing: how it was trained to see.
+        file: file name beside the manifest.
+        sha256: of that file.
+        origin: where the file comes from: a URL, or "trained by this project".
+        licence: of the weights.
+        commercial_use: whether that licence allows it.
+        trained_on: data sets.
+        command: how it was trained, if here.
+        threshold: for re-identification.
+        published: figures from the paper or its repository, never checked here.
+        measured: figures measured by this project, with the command under "command".
+        notes: what it cannot do.
+    """
+
+    name: str
+    task: str
+    network: str
+    preprocessing: Preprocessing
+    file: str
+    sha256: str
+    origin: str
+    licence: str
+    commercial_use: bool
+    trained_on: tuple[str, ...] = ()
+    command: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    threshold: Threshold | None = None
+    published: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+    notes: str = ""
+
+
+def bundled_weights_dir() -> Path:
+    """The folder of the weights that come with the project."""
+    return Path(__file__).resolve().parents[1] / "weights"
+
+
+def read_manifest(weights_dir: Path) -> dict[str, Checkpoint]:
+    """Read every checkpoint of a manifest, by name.
+
+    Raises:
+        CheckpointError: there is no manifest, or an entry lacks or misspells a key.
+    """
+    path = weights_dir / MANIFEST
+    try:
+        entries = tomllib.loads(path.read_text())["checkpoints"]
+        checkpoints = [_entry(dict(entry)) for entry in entries]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return {checkpoint.name: checkpoint for checkpoint in checkpoints}
+
+
+def _entry(values: dict[str, Any]) -> Checkpoint:
+    preprocessing = {key: _tuple(value) for key, value in values.pop("preprocessing").items()}
+    threshold = values.pop("threshold", None)
+    arguments = {key: _tuple(value) for key, value in values.pop("arguments", {}).items()}
+    return Checkpoint(
+        **{key: _tuple(value) for key, value in values.items()},
+        preprocessing=Preprocessing(**preprocessing),
+        arguments=arguments,
+        threshold=Threshold(**threshold) if threshold else None,
+    )
+
+
+def _tuple(value: Any) -> Any:  # noqa: ANN401
+    return tuple(value) if isinstance(value, list) else value
+
+
+def verify_sha256(path: Path, expected: str) -> None:
+    """Check a file's hash.
+
+    Raises:
+        CheckpointError: the file is missing or differs.
+    """
+    try:
+        with path.open("rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    if actual != expected:
+        raise CheckpointError(f"{path} has sha256 {actual}, not {expected} as the manifest says")
+
+
+def load_network(checkpoint: Checkpoint, weights_dir: Path) -> nn.Module:
+    """Build a checkpoint's network and load its weights, in evaluation mode, float32.
+
+    Raises:
+        CheckpointError: the file is missing, altered, or has not exactly the network's parameters.
+    """
+    path = weights_dir / checkpoint.file
+    verify_sha256(path, checkpoint.sha256)
+    try:
+        network = create(checkpoint.network, **checkpoint.arguments)
+        network.load_state_dict(load_file(path), strict=True)
+    except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{checkpoint.name} does not fit {checkpoint.network}: {error}") from error
+    # oneDNN's fast convolutions want channels last.
+    return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload,no-any-return]
+
+
+def golden_image(size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A fixed picture of soft waves (H, W, 3) uint8, for comparing a network with its own past."""
+    height, width = size
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    waves = [np.sin(x / (5 + c) + c) * np.cos(y / (9 - 2 * c)) for c in range(3)]
+    return np.round(127.5 + 127.5 * np.stack(waves, axis=2)).astype(np.uint8)

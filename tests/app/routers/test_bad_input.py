@@ -1,0 +1,94 @@
+import base64
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.app.pictures import encode, pattern
+
+GOOD = encode(pattern(), "JPEG")
+NOISE = encode(np.random.default_rng(0).integers(0, 255, (1000, 1000, 3), np.uint8))
+URL = "/v1/reid/embed"
+
+
+@pytest.mark.parametrize(
+    ("request_body", "status", "kind", "field"),
+    [
+        ({"files": {"image": b""}}, 422, "undecodable-image", "image"),
+        ({"files": {"image": b"plain text"}}, 422, "undecodable-image", "image"),
+        ({"files": {"image": GOOD[:-300]}}, 422, "undecodable-image", "image"),
+        ({"files": {"image": encode(pattern(1, 1))}}, 422, "image-too-small", "image"),
+        ({"files": {"image": NOISE}}, 413, "image-too-large", "image"),
+        ({"files": {"image": encode(np.zeros((9000, 9000), np.uint8))}}, 413, "image-too-large", "image"),
+        ({"files": {"picture": GOOD}}, 422, "invalid-field", "picture"),
+        ({"files": {"image": GOOD}, "data": {"surprise": "1"}}, 422, "invalid-field", "surprise"),
+        ({"files": {"image": GOOD}, "data": {"encoding": "hex"}}, 422, "invalid-field", "encoding"),
+        ({"files": [("image", GOOD)] * 9}, 413, "too-many-images", "image"),
+        ({"json": {"image": [base64.b64encode(GOOD).decode()] * 9}}, 413, "too-many-images", "image"),
+        ({"json": {}}, 422, "no-image", "image"),
+        ({"json": {"image": "***"}}, 422, "invalid-field", "image"),
+        ({"json": {"image": 7}}, 422, "invalid-field", "image"),
+        ({"json": [1, 2]}, 400, "malformed-request", None),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400, "malformed-request", None),
+        ({"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}}, 400, "malformed-request", None),
+        ({"content": b"\xff\xfe", "headers": {"Content-Type": "application/json"}}, 400, "malformed-request", None),
+        ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "malformed-request", None),
+        ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 400, None, None),
+        ({"content": b"<x/>", "headers": {"Content-Type": "application/xml"}}, 415, "unsupported-media-type", None),
+        ({"content": b""}, 415, "unsupported-media-type", None),
+        ({"content": b"", "headers": {"Content-Type": "image/jpeg"}}, 422, "undecodable-image", "image"),
+    ],
+)
+def test_bad_input_gets_a_problem_that_names_the_field(
+    client: httpx.Client, request_body: dict[str, object], status: int, kind: str | None, field: str | None
+) -> None:
+    response = client.post(URL, **request_body)  # type: ignore[arg-type]
+
+    problem = response.json()
+    assert response.status_code == status, problem
+    assert response.headers["content-type"] == "application/problem+json"
+    assert problem["status"] == status
+    assert problem["instance"] == URL
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert kind is None or problem["type"] == f"/problems/{kind}"
+    assert problem.get("field") == field
+
+
+def test_a_limit_is_named_with_its_value(client: httpx.Client) -> None:
+    problem = client.post(URL, files={"image": NOISE}).json()
+
+    assert (problem["limit"], "2000000" in problem["detail"]) == (2_000_000, True)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK", "1", "LA", "I;16"])
+def test_every_readable_kind_of_picture_is_embedded(client: httpx.Client, kind: str, mode: str) -> None:
+    from PIL import Image
+
+    picture = Image.fromarray(pattern()).convert("L" if mode == "I;16" else mode)
+    try:
+        data = encode(picture.convert("I;16") if mode == "I;16" else picture, kind)
+    except (OSError, ValueError):
+        pytest.skip(f"{kind} cannot hold {mode}")
+
+    response = client.post(URL, files={"image": data})
+
+    assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a b", "x" * 129, "ümlaut", "a/b"])
+def test_a_gallery_name_outside_the_alphabet_is_refused(client: httpx.Client, name: str) -> None:
+    response = client.post("/v1/galleries", json={"name": name})
+
+    assert (response.status_code, response.json()["field"]) == (422, "name")
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "many", "-1", "1.5"])
+def test_a_limit_out_of_range_is_refused(client: httpx.Client, limit: str) -> None:
+    response = client.post("/v1/reid/query", files={"image": GOOD}, data={"limit": limit})
+
+    assert (response.status_code, response.json()["field"]) == (422, "limit")
+
+
+def test_a_wrong_method_is_told(client: httpx.Client) -> None:
+    assert client.get("/v1/reid/query").json()["type"] == "/problems/method-not-allowed"

@@ -1,0 +1,150 @@
+"""From a finished run to a bundled checkpoint: threshold, figures, golden sample, manifest entry."""
+
+import json
+import shutil
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+import models
+from models.checkpoint import MANIFEST, golden_image
+from models.predictors.reid import PersonEmbedder
+from training.datasets import ReidImages, concatenate, load_reid
+from training.metrics import RetrievalScores
+from training.reid_evaluation import embed, evaluate, held_out_split
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """A query and a gallery set under one name."""
+
+    name: str
+    query: ReidImages
+    gallery: ReidImages
+
+
+def load_test_set(root: Path, boxes: str | None = None) -> TestSet:
+    """Read the query and gallery splits of a data set.
+
+    Raises:
+        ValueError: a split is missing; the message says which.
+    """
+    name = root.name + (f" ({boxes})" if boxes else "")
+    return TestSet(name, load_reid(root, "query", boxes), load_reid(root, "gallery", boxes))
+
+
+def fit_threshold(embeddings: NDArray[np.float32], identities: NDArray[np.int64], false_match_rate: float) -> float:
+    """The cosine similarity that a share of the pairs of different people reaches.
+
+    Args:
+        embeddings: (N, D) unit rows.
+        identities: (N,) who each row shows.
+        false_match_rate: that share.
+    """
+    similarities = embeddings @ embeddings.T
+    impostors = similarities[identities[:, None] != identities[None, :]]
+    return float(np.quantile(impostors, 1 - false_match_rate))
+
+
+def figures(scores: RetrievalScores) -> dict[str, float]:
+    """The numbers of the papers' tables, as fractions."""
+    ranks = {f"rank_{k}": round(scores.rank(k), 4) for k in (1, 5, 10)}
+    return ranks | {"mAP": round(scores.mean_average_precision, 4)}
+
+
+def release_reid(
+    run: Path,
+    name: str,
+    train_roots: Sequence[Path],
+    test_sets: Sequence[TestSet],
+    weights_dir: Path,
+    entry: dict[str, Any],
+    false_match_rate: float = 0.001,
+) -> dict[str, Any]:
+    """Copy a run's weights into a weights folder, and write what the manifest should say of them.
+
+    The threshold is fitted on the identities that the run held out of its training.
+
+    Args:
+        run: folder that `training.reid.train` wrote.
+        name: of the checkpoint.
+        train_roots: the data folders of the run, in the same order.
+        test_sets: what to measure on.
+        weights_dir: folder of manifest.toml.
+        entry: what only a person knows: licence, commercial_use, trained_on, notes.
+        false_match_rate: at which the threshold is set.
+
+    Returns:
+        The manifest entry.
+
+    Raises:
+        ValueError: the run held nobody out, or its data are not there.
+    """
+    card = json.loads((run / "card.json").read_text())
+    recipe = card["recipe"]
+    network = models.create(recipe["network"], **recipe["arguments"])
+    network.load_state_dict(load_file(run / "model.safetensors"), strict=True)
+    network.eval()
+    train_data = concatenate([load_reid(root, "train") for root in train_roots])
+    _, held_out = held_out_split(train_data, recipe["held_out"], recipe["seed"])
+    if held_out is None:
+        raise ValueError("the run held no identities out, so there is nobody to fit the threshold on")
+    people = concatenate_same(held_out.query, held_out.gallery)
+    threshold = fit_threshold(embed(network, people, flip=True), people.identities, false_match_rate)
+    shutil.copyfile(run / "model.safetensors", weights_dir / f"{name}.safetensors")
+    _write_golden(network, recipe["arguments"]["input_size"], weights_dir / "golden" / f"{name}.npy")
+    measured = {test.name: figures(evaluate(network, test.query, test.gallery, flip=True)) for test in test_sets}
+    result = {
+        "name": name,
+        "task": "reid",
+        "network": recipe["network"],
+        "arguments": recipe["arguments"],
+        "file": f"{name}.safetensors",
+        "sha256": sha256((weights_dir / f"{name}.safetensors").read_bytes()).hexdigest(),
+        "origin": "trained by this project",
+        **entry,
+        "command": card["command"],
+        "preprocessing": {"size": recipe["arguments"]["input_size"], "flip": True},
+        "threshold": {
+            "similarity": round(threshold, 4),
+            "false_match_rate": false_match_rate,
+            "fitted_on": f"pairs among {recipe['held_out']} identities held out of training",
+        },
+        "measured": measured,
+    }
+    _write_entry(weights_dir / MANIFEST, result)
+    return result
+
+
+def concatenate_same(a: ReidImages, b: ReidImages) -> ReidImages:
+    """Join two parts of one data set, whose identities mean the same people."""
+    return ReidImages(
+        a.source,
+        a.images + b.images,
+        np.concatenate([a.identities, b.identities]),
+        np.concatenate([a.cameras, b.cameras]),
+        a.names + b.names,
+    )
+
+
+def _write_golden(network: torch.nn.Module, size: Sequence[int], path: Path) -> None:
+    embedder = PersonEmbedder(network, (size[0], size[1]), flip=True)
+    with torch.inference_mode():
+        row = embedder.forward(embedder.prepare(golden_image(embedder.size))[None])[0]
+    path.parent.mkdir(exist_ok=True)
+    np.save(path, embedder.finish(row), allow_pickle=False)
+
+
+def _write_entry(path: Path, entry: dict[str, Any]) -> None:
+    checkpoints = tomllib.loads(path.read_text())["checkpoints"] if path.exists() else []
+    others = [other for other in checkpoints if other["name"] != entry["name"]]
+    path.write_text(tomli_w.dumps({"checkpoints": [*others, entry]}))
