@@ -36,9 +36,10 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("people")
     for folder in ("bounding_box_train", "query", "bounding_box_test"):
         (root / folder).mkdir()
-        for number, crop in enumerate(sample_crops(identities=6, cameras=2)):
-            name = f"{int(crop.identity[-2:]):04d}_{crop.camera}s1_{number:06d}_00.jpg"
-            if folder != "query" or crop.camera == "c1":
+        for number, crop in enumerate(sample_crops(identities=6, cameras=4)):
+            camera = 1 + number % 2
+            name = f"{int(crop.identity[-2:]):04d}_c{camera}s1_{number:06d}_00.jpg"
+            if folder != "query" or camera == 1:
                 (root / folder / name).write_bytes(crop.jpeg)
     return root
 

@@ -3,6 +3,7 @@ import base64
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.app.pictures import encode, pattern
 
@@ -60,16 +61,19 @@ def test_a_limit_is_named_with_its_value(client: httpx.Client) -> None:
     assert (problem["limit"], "2000000" in problem["detail"]) == (2_000_000, True)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF"])
-@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK", "1", "LA", "I;16"])
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        *[("JPEG", mode) for mode in ("RGB", "L", "CMYK", "1")],
+        *[("PNG", mode) for mode in ("RGB", "L", "P", "RGBA", "1", "LA", "I;16")],
+        *[("WEBP", mode) for mode in ("RGB", "L", "P", "RGBA", "CMYK", "1", "LA")],
+        *[("BMP", mode) for mode in ("RGB", "L", "P", "RGBA", "1")],
+        *[("GIF", mode) for mode in ("RGB", "L", "P", "RGBA", "1", "LA")],
+    ],
+)
 def test_every_readable_kind_of_picture_is_embedded(client: httpx.Client, kind: str, mode: str) -> None:
-    from PIL import Image
-
     picture = Image.fromarray(pattern()).convert("L" if mode == "I;16" else mode)
-    try:
-        data = encode(picture.convert("I;16") if mode == "I;16" else picture, kind)
-    except (OSError, ValueError):
-        pytest.skip(f"{kind} cannot hold {mode}")
+    data = encode(picture.convert("I;16") if mode == "I;16" else picture, kind)
 
     response = client.post(URL, files={"image": data})
 

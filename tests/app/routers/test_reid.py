@@ -1,5 +1,6 @@
 import base64
 import io
+import uuid
 
 import httpx
 import numpy as np
@@ -19,9 +20,9 @@ def images(*crops: bytes, field: str = "image") -> list[tuple[str, bytes]]:
 
 
 @pytest.fixture
-def gallery(client: httpx.Client, request: pytest.FixtureRequest) -> str:
+def gallery(client: httpx.Client) -> str:
     """A gallery with three people, two shots each."""
-    name = f"g{abs(hash(request.node.name)) % 10**9}"
+    name = f"g-{uuid.uuid4().hex}"
     client.post("/v1/galleries", json={"name": name}).raise_for_status()
     for person in range(3):
         url = f"/v1/galleries/{name}/identities/person-{person}/shots"
@@ -38,7 +39,7 @@ def test_an_enrolled_picture_is_found_again(client: httpx.Client, gallery: str) 
     assert best["similarity"] == pytest.approx(1, abs=1e-3)
     assert best["best_shot"]["camera"] == "c1"
     assert answer["decision"] == "match"
-    assert (answer["gallery"], answer["gallery_version"]) == (gallery, 7)
+    assert (answer["gallery"], answer["gallery_version"]) == (gallery, 6)
     assert [shot["status"] for shot in answer["shots"]] == ["ok"]
     assert answer["timings_ms"]["total"] > 0
 
