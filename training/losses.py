@@ -1,4 +1,6 @@
-"""What each system is trained with."""
+"""What the re-identification networks are trained with."""
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,10 +19,21 @@ def smoothed_cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.
 
 
 def euclidean_distances(features: Tensor, floor: float = 1e-12) -> Tensor:
-    """Pairwise Euclidean distances (B, B); squares are floored so that the root has a gradient at zero."""
+    """Pairwise Euclidean distances (B, B); squares are floored so that the root has a gradient at zero.
+
+    Args:
+        features: (B, D).
+        floor: 1e-12 in RGA's code, 1e-16 in RRID's.
+    """
     squares = features.square().sum(dim=1)
     squared_l2 = squares[:, None] + squares[None, :] - 2 * features @ features.mT
     return squared_l2.clamp(min=floor).sqrt()
+
+
+def cosine_distances(features: Tensor) -> Tensor:
+    """Pairwise cosine distances (B, B), 0 to 2, of features (B, D)."""
+    unit = F.normalize(features)
+    return 1 - unit @ unit.mT
 
 
 def batch_hard(distances: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -58,3 +71,23 @@ def triplet_loss(distances: Tensor, labels: Tensor, margin: float | None = 0.3) 
     if margin is None:
         return F.softplus(positive - negative).mean()
     return F.relu(positive - negative + margin).mean()
+
+
+def rrid_loss(
+    features: Sequence[Tensor], logits: Sequence[Tensor], labels: Tensor, margin: float = 1.2, weight: float = 2.0
+) -> Tensor:
+    """RRID's loss: batch-hard triplets of every feature, plus twice the cross-entropy of every classifier, all summed.
+
+    Args:
+        features: the 15 vectors, (B, 256) each.
+        logits: of the 45 classifiers, (B, identities) each.
+        labels: (B,) int64.
+        margin: of the triplets.
+        weight: of the cross-entropies.
+    """
+    loss = labels.new_zeros((), dtype=torch.float32)
+    for feature in features:
+        loss = loss + triplet_loss(euclidean_distances(feature, floor=1e-16), labels, margin)
+    for answers in logits:
+        loss = loss + weight * F.cross_entropy(answers, labels)
+    return loss
