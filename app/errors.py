@@ -12,8 +12,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.gallery import errors as gallery
-
 
 @dataclass(frozen=True)
 class ProblemKind:
@@ -56,19 +54,6 @@ INTERNAL = ProblemKind("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "The 
 
 KINDS = tuple(value for value in list(globals().values()) if isinstance(value, ProblemKind))
 
-GALLERY_KINDS: dict[type[gallery.GalleryError], tuple[ProblemKind, str | None]] = {
-    gallery.UnknownGallery: (UNKNOWN_GALLERY, "gallery"),
-    gallery.UnknownIdentity: (UNKNOWN_IDENTITY, "identity"),
-    gallery.UnknownShot: (UNKNOWN_SHOT, "shot"),
-    gallery.GalleryExists: (CONFLICT, "name"),
-    gallery.CheckpointMismatch: (CHECKPOINT_MISMATCH, "gallery"),
-    gallery.DimensionMismatch: (INVALID_FIELD, "embedding"),
-    gallery.InvalidEmbedding: (INVALID_FIELD, "embedding"),
-    gallery.IdempotencyConflict: (IDEMPOTENCY_CONFLICT, "Idempotency-Key"),
-    gallery.DamagedShot: (DAMAGED, None),
-    gallery.StorageFailure: (STORAGE, None),
-}
-
 
 class ProblemError(Exception):
     """A request, or one item of it, that gets a problem for an answer.
@@ -109,12 +94,6 @@ class ProblemError(Exception):
         if self.limit is not None:
             body["limit"] = self.limit
         return body
-
-
-def of_gallery(error: gallery.GalleryError) -> ProblemError:
-    """The problem for something that went wrong in a gallery."""
-    kind, field = GALLERY_KINDS[type(error)]
-    return ProblemError(kind, str(error), field=field)
 
 
 def render(problem: ProblemError, request: Request) -> Response:

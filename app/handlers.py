@@ -9,10 +9,24 @@ from starlette.exceptions import HTTPException
 from app import errors
 from app.engine.batcher import OverloadedError
 from app.errors import ProblemError, render
+from app.gallery import errors as gallery
 from app.gallery.errors import GalleryError
 from app.routers.deps import invalid_field
 
 log = logging.getLogger("gaitkeeper")
+
+GALLERY_KINDS: dict[type[gallery.GalleryError], tuple[errors.ProblemKind, str | None]] = {
+    gallery.UnknownGallery: (errors.UNKNOWN_GALLERY, "gallery"),
+    gallery.UnknownIdentity: (errors.UNKNOWN_IDENTITY, "identity"),
+    gallery.UnknownShot: (errors.UNKNOWN_SHOT, "shot"),
+    gallery.GalleryExists: (errors.CONFLICT, "name"),
+    gallery.CheckpointMismatch: (errors.CHECKPOINT_MISMATCH, "gallery"),
+    gallery.DimensionMismatch: (errors.INVALID_FIELD, "embedding"),
+    gallery.InvalidEmbedding: (errors.INVALID_FIELD, "embedding"),
+    gallery.IdempotencyConflict: (errors.IDEMPOTENCY_CONFLICT, "Idempotency-Key"),
+    gallery.DamagedShot: (errors.DAMAGED, None),
+    gallery.StorageFailure: (errors.STORAGE, None),
+}
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -32,7 +46,8 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _gallery(request: Request, error: Exception) -> Response:
     assert isinstance(error, GalleryError)
-    return render(errors.of_gallery(error), request)
+    kind, field = GALLERY_KINDS[type(error)]
+    return render(ProblemError(kind, str(error), field=field), request)
 
 
 async def _overloaded(request: Request, error: Exception) -> Response:

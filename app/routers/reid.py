@@ -142,7 +142,7 @@ def unit_rows(embedding: Sequence[float] | Sequence[Sequence[float]], dim: int) 
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (lengths == 0).any():
         raise ProblemError(INVALID_FIELD, "embedding values must be finite and not all zero", field="embedding")
-    return rows / lengths
+    return np.asarray(rows / lengths, np.float32)
 
 
 def _encode(embedding: NDArray[np.float32], encoding: str) -> NDArray[np.float32] | str:
