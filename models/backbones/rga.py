@@ -49,7 +49,8 @@ class RGAModule(nn.Module):
         positions: H * W of that map. Weight shapes depend on it, so a module fits one input size.
         spatial: attend to positions.
         channel: attend to channels.
-        reduction: the ratio r between a node's (or its relations') size and its embedding; 8 in the paper.
+        channel_ratio, spatial_ratio: how much smaller the embedding of channels or of positions is (r1 in the paper).
+        head_ratio: how much smaller the hidden layer is that turns relations into attention (r2 in the paper).
         factorised: use `relation_features`; otherwise `relation_features_explicit`.
     """
 
@@ -60,13 +61,15 @@ class RGAModule(nn.Module):
         *,
         spatial: bool = True,
         channel: bool = True,
-        reduction: int = 8,
+        channel_ratio: int = 8,
+        spatial_ratio: int = 8,
+        head_ratio: int = 8,
         factorised: bool = True,
     ) -> None:
         super().__init__()
         self.spatial, self.channel, self.factorised = spatial, channel, factorised
         # Small inputs leave fewer positions than the ratio.
-        c, s = max(1, channels // reduction), max(1, positions // reduction)
+        c, s = max(1, channels // channel_ratio), max(1, positions // spatial_ratio)
         # (part, size of a node's description, its embedding, nodes, embedding of a node's relations)
         parts = [("spatial", channels, c, positions, s)] * spatial + [("channel", positions, s, channels, c)] * channel
         # The loops keep the official order of keys.
@@ -75,7 +78,7 @@ class RGAModule(nn.Module):
         for part, _, _, nodes, related in parts:
             self.add_module(f"gg_{part}", _conv_bn_relu(nodes * 2, related))
         for part, _, _, _, related in parts:
-            self.add_module(f"W_{part}", _attention_head(1 + related, reduction))
+            self.add_module(f"W_{part}", _attention_head(1 + related, head_ratio))
         for part, in_size, embedded, _, _ in parts:
             self.add_module(f"theta_{part}", _conv_bn_relu(in_size, embedded))
             self.add_module(f"phi_{part}", _conv_bn_relu(in_size, embedded))
@@ -213,8 +216,8 @@ def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-def _attention_head(in_channels: int, reduction: int) -> nn.Sequential:
-    hidden = max(1, in_channels // reduction)
+def _attention_head(in_channels: int, ratio: int) -> nn.Sequential:
+    hidden = max(1, in_channels // ratio)
     return nn.Sequential(
         nn.Conv2d(in_channels, hidden, 1, bias=False),
         nn.BatchNorm2d(hidden),
