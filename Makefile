@@ -36,10 +36,10 @@ check: $(VENV)/.installed-dev ## format, lint, types, layering
 	$(BIN)/lint-imports
 
 test: check ## check, then every test but the slow ones
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n auto -m "not slow"
 
 test-all: check ## every test this machine can run
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 bench: $(VENV)/.installed-dev ## measured ratios, printed as tables
 	$(BIN)/python -m benchmarks
