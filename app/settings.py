@@ -27,4 +27,5 @@ class Settings(BaseSettings):
     min_image_side: int = Field(8, ge=1, description="Pictures with a shorter side are refused.")
     max_images: int = Field(64, ge=1, description="Pictures in one request.")
     max_body_bytes: int = Field(100_000_000, ge=1)
+    offline: bool = Field(False, description="Never fetch anything from the network.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

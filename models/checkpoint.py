@@ -60,18 +60,33 @@ class Threshold:
 
 
 @dataclass(frozen=True)
+class Source:
+    """The authors' file that a checkpoint is converted from.
+
+    Attributes:
+        file: its name.
+        sha256: of it, or as many of the first digits as are known; empty if none are.
+        page: where the authors describe it and print its figures.
+    """
+
+    file: str
+    sha256: str = ""
+    page: str = ""
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """One entry of the manifest.
 
     Attributes:
         name: what users call it.
-        task: "reid", "pose" or "gait".
+        task: "reid", "pose", "gait" or "classification".
         network: a name of `models.names()`.
         arguments: the network's keyword arguments.
         preprocessing: how it was trained to see.
         file: file name beside the manifest.
-        sha256: of that file.
-        origin: where the file comes from: a URL, or "trained by this project".
+        sha256: of that file; empty until it is converted from its source.
+        origin: where the file, or the source, comes from: a URL, a file name, or "trained by this project".
         licence: of the weights.
         commercial_use: whether that licence allows it.
         trained_on: data sets.
@@ -80,6 +95,7 @@ class Checkpoint:
         published: figures from the paper or its repository, never checked here.
         measured: figures measured by this project, with the command under "command".
         notes: what it cannot do.
+        source: what it is converted from; None if the file comes with the project.
     """
 
     name: str
@@ -98,6 +114,16 @@ class Checkpoint:
     published: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
+    source: Source | None = None
+
+    @property
+    def is_official(self) -> bool:
+        """Whether its authors publish the source; `origin` says where."""
+        return self.source is not None and self.origin.startswith(("http://", "https://"))
+
+    def is_available(self, weights_dir: Path) -> bool:
+        """Whether the file lies beside the manifest; an official one may be absent until it is fetched."""
+        return (weights_dir / self.file).is_file()
 
 
 def bundled_weights_dir() -> Path:
@@ -109,7 +135,7 @@ def read_manifest(weights_dir: Path) -> dict[str, Checkpoint]:
     """Read every checkpoint of a manifest, by name.
 
     Raises:
-        CheckpointError: there is no manifest, or an entry lacks or misspells a key.
+        CheckpointError: there is no manifest, an entry lacks or misspells a key, or two have the same name.
     """
     path = weights_dir / MANIFEST
     try:
@@ -117,23 +143,40 @@ def read_manifest(weights_dir: Path) -> dict[str, Checkpoint]:
         checkpoints = [_entry(dict(entry)) for entry in entries]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: {error}") from error
-    return {checkpoint.name: checkpoint for checkpoint in checkpoints}
+    by_name = {checkpoint.name: checkpoint for checkpoint in checkpoints}
+    if len(by_name) < len(checkpoints):
+        raise CheckpointError(f"{path}: two checkpoints have the same name")
+    return by_name
 
 
 def _entry(values: dict[str, Any]) -> Checkpoint:
     preprocessing = {key: _tuple(value) for key, value in values.pop("preprocessing").items()}
-    threshold = values.pop("threshold", None)
+    threshold, source = values.pop("threshold", None), values.pop("source", None)
     arguments = {key: _tuple(value) for key, value in values.pop("arguments", {}).items()}
     return Checkpoint(
         **{key: _tuple(value) for key, value in values.items()},
         preprocessing=Preprocessing(**preprocessing),
         arguments=arguments,
         threshold=Threshold(**threshold) if threshold else None,
+        source=Source(**source) if source else None,
     )
 
 
 def _tuple(value: Any) -> Any:  # noqa: ANN401
     return tuple(value) if isinstance(value, list) else value
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in 64 hexadecimal digits.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def verify_sha256(path: Path, expected: str) -> None:
@@ -142,11 +185,7 @@ def verify_sha256(path: Path, expected: str) -> None:
     Raises:
         CheckpointError: the file is missing or differs.
     """
-    try:
-        with path.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    actual = sha256_of(path)
     if actual != expected:
         raise CheckpointError(f"{path} has sha256 {actual}, not {expected} as the manifest says")
 
@@ -158,6 +197,10 @@ def load_network(checkpoint: Checkpoint, weights_dir: Path) -> nn.Module:
         CheckpointError: the file is missing, altered, or has not exactly the network's parameters.
     """
     path = weights_dir / checkpoint.file
+    if not checkpoint.is_available(weights_dir):
+        raise CheckpointError(f"{checkpoint.name} is not here: {path} is missing{_how_to_get(checkpoint)}")
+    if not checkpoint.sha256:
+        raise CheckpointError(f"{checkpoint.name} has no sha256 in the manifest, so {path} cannot be trusted")
     verify_sha256(path, checkpoint.sha256)
     try:
         network = create(checkpoint.network, **checkpoint.arguments)
@@ -166,6 +209,10 @@ def load_network(checkpoint: Checkpoint, weights_dir: Path) -> nn.Module:
         raise CheckpointError(f"{checkpoint.name} does not fit {checkpoint.network}: {error}") from error
     # oneDNN's fast convolutions want channels last.
     return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload,no-any-return]
+
+
+def _how_to_get(checkpoint: Checkpoint) -> str:
+    return f"; `gaitkeeper weights info {checkpoint.name}` says how to get it" if checkpoint.is_official else ""
 
 
 def golden_image(size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,8 +1,5 @@
-"""Reading re-identification data: which files show whom, from which camera."""
+"""Reading re-identification data: which crops show whom, from which camera."""
 
-import csv
-import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MARKET_NAME = re.compile(r"(-?\d+)_c(\d+)")
-MARKET_SPLITS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+from training.reid_layouts import CropFile, Wanted, find_layout, list_crops, named_crops, read_pictures
 
 
 @dataclass(frozen=True)
@@ -62,34 +58,23 @@ def concatenate(parts: Sequence[ReidImages]) -> ReidImages:
 
 
 def load_reid(root: Path, split: str, boxes: str | None = None) -> ReidImages:
-    """Read one split of a data set, in either of two layouts.
-
-    Indexed: `index.csv` with the columns file, pid, cam and split (and perhaps boxes), pictures in a zip file or a
-    folder beside it. Official Market-1501: the folders `bounding_box_train`, `query` and `bounding_box_test`, whose
-    file names begin with identity and camera (`0002_c1s1_000451_03.jpg`); identity -1 is junk and left out.
+    """Read one split of a data set, in any layout of `training.reid_layouts`.
 
     Args:
         root: the data set's folder.
         split: "train", "query" or "gallery".
-        boxes: keep only rows with this value in the column `boxes` (CUHK03: "labeled" or "detected").
+        boxes: "labeled" or "detected", for data sets that have crops of both kinds (CUHK03).
 
     Raises:
-        ValueError: the folder has neither layout, or the split is empty; the message says what was looked for.
+        ValueError: no layout fits, or something of it is missing; the message says what was looked for.
     """
-    if (root / "index.csv").is_file():
-        rows = _indexed_crops(root, split, boxes)
-    elif (root / MARKET_SPLITS[split]).is_dir():
-        rows = _named_crops(root / MARKET_SPLITS[split])
-    else:
-        raise ValueError(f"{root} has neither index.csv nor a folder {MARKET_SPLITS[split]}")
-    if not rows:
-        raise ValueError(f"{root} has no images in the split {split!r}" + (f" with boxes {boxes!r}" if boxes else ""))
+    crops = list_crops(root, Wanted(split, boxes))
     return ReidImages(
         f"{root.name}/{split}" + (f"/{boxes}" if boxes else ""),
-        [_decode(row.data, row.name) for row in rows],
-        np.array([row.identity for row in rows], np.int64),
-        np.array([row.camera for row in rows], np.int64),
-        [row.name for row in rows],
+        decode_crops(crops),
+        np.array([crop.identity for crop in crops], np.int64),
+        np.array([crop.camera for crop in crops], np.int64),
+        [crop.name for crop in crops],
     )
 
 
@@ -111,38 +96,25 @@ def read_crops(root: Path) -> list[EncodedCrop]:
         ValueError: there are none.
     """
     if (root / "index.csv").is_file():
-        crops = _indexed_crops(root, "query") + _indexed_crops(root, "gallery")
+        layout = find_layout(root)
+        crops = layout.crops(root, Wanted("query")) + layout.crops(root, Wanted("gallery"))
     else:
-        crops = _named_crops(root)
+        crops = named_crops(root)
     if not crops:
         raise ValueError(f"{root} has no pictures named like 0002_c1s1_000451_03.jpg, and no index.csv")
-    return crops
+    pictures = read_pictures(crops)
+    return [
+        EncodedCrop(crop.name, data, crop.identity, crop.camera) for crop, data in zip(crops, pictures, strict=True)
+    ]
 
 
-def _indexed_crops(root: Path, split: str, boxes: str | None = None) -> list[EncodedCrop]:
-    with (root / "index.csv").open(newline="") as file:
-        rows = [
-            row for row in csv.DictReader(file) if row["split"] == split and (boxes is None or row["boxes"] == boxes)
-        ]
-    archives = sorted(root.glob("*.zip"))
-    if not archives:
-        return [EncodedCrop(r["file"], (root / r["file"]).read_bytes(), int(r["pid"]), int(r["cam"])) for r in rows]
-    with zipfile.ZipFile(archives[0]) as archive:
-        members = set(archive.namelist())
-        paths = [r["file"] if r["file"] in members else f"images/{r['file']}" for r in rows]
-        return [
-            EncodedCrop(r["file"], archive.read(path), int(r["pid"]), int(r["cam"]))
-            for r, path in zip(rows, paths, strict=True)
-        ]
+def decode_crops(crops: Sequence[CropFile]) -> list[NDArray[np.uint8]]:
+    """Read and decode some crops, in their order: RGB uint8 (H, W, 3), sizes may differ.
 
-
-def _named_crops(folder: Path) -> list[EncodedCrop]:
-    crops = []
-    for path in sorted(folder.iterdir()):
-        match = MARKET_NAME.match(path.name)
-        if match and path.suffix.lower() in {".jpg", ".jpeg", ".png"} and int(match[1]) >= 0:
-            crops.append(EncodedCrop(path.name, path.read_bytes(), int(match[1]), int(match[2])))
-    return crops
+    Raises:
+        ValueError: one is not a picture.
+    """
+    return [_decode(data, crop.name) for crop, data in zip(crops, read_pictures(crops), strict=True)]
 
 
 def _decode(data: bytes, name: str) -> NDArray[np.uint8]:

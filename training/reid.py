@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -39,6 +39,7 @@ class ReidRecipe:
         margin: of the triplet loss; None is the soft margin.
         ema_decay: of the weights' moving average, which is what is kept; 0 keeps the last weights.
         held_out: training identities that are never trained on, to watch progress and to fit the threshold.
+        init: safetensors file to start from, all but the classifier; "" starts from random weights.
     """
 
     network: str = "rga_sc_resnet50"
@@ -52,8 +53,10 @@ class ReidRecipe:
     smoothing: float = 0.1
     margin: float | None = 0.3
     colour_jitter: float = 0.0
+    erase_probability: float = 0.5
     ema_decay: float = 0.0
     held_out: int = 0
+    init: str = ""
     seed: int = 0
 
 
@@ -102,7 +105,9 @@ def train(
     kept, held_out = held_out_split(data, recipe.held_out, recipe.seed)
     identities, labels = np.unique(kept.identities, return_inverse=True)
     run = _Run.start(recipe, len(identities), out)
-    augment = ReidAugmentation(run.size, colour_jitter=recipe.colour_jitter)
+    augment = ReidAugmentation(
+        run.size, erase_probability=recipe.erase_probability, colour_jitter=recipe.colour_jitter
+    )
     report(f"{data.source}: {len(kept)} images of {len(identities)} identities; {recipe.held_out} identities held out")
     for epoch in _epochs(run.epoch, recipe.epochs):
         rng = np.random.default_rng((recipe.seed, epoch))
@@ -138,6 +143,8 @@ class _Run:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         network = models.create(recipe.network, num_classes=num_classes, **recipe.arguments)
         initialise(network)
+        if recipe.init:
+            _load_all_but_classifier(network, Path(recipe.init))
         network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = None
         if recipe.ema_decay:
@@ -214,6 +221,15 @@ class _Run:
             rate = one_cycle_learning_rate(epoch / recipe.epochs, recipe.learning_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+
+
+def _load_all_but_classifier(network: nn.Module, path: Path) -> None:
+    state = load_file(path)
+    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith("cls.")}
+    try:
+        network.load_state_dict({name: t for name, t in state.items() if not name.startswith("cls.")} | own)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit the network: {error}") from error
 
 
 def _epochs(first: int, last: int) -> Iterator[int]:

@@ -20,7 +20,7 @@ from models.checkpoint import MANIFEST, golden_image
 from models.predictors.reid import PersonEmbedder
 from training.datasets import ReidImages, concatenate, load_reid
 from training.metrics import RetrievalScores
-from training.reid_evaluation import embed, evaluate, held_out_split
+from training.reid_evaluation import HeldOut, embed, evaluate, held_out_split
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def release_reid(
 ) -> dict[str, Any]:
     """Copy a run's weights into a weights folder, and write what the manifest should say of them.
 
-    The threshold is fitted on the identities that the run held out of its training.
+    The identities that the run held out of its training decide which feature is compared (before or behind the BN
+    neck), and the threshold is fitted on them.
 
     Args:
         run: folder that `training.reid.train` wrote.
@@ -91,13 +92,11 @@ def release_reid(
     """
     card = json.loads((run / "card.json").read_text())
     recipe = card["recipe"]
-    network = models.create(recipe["network"], **recipe["arguments"])
-    network.load_state_dict(load_file(run / "model.safetensors"), strict=True)
-    network.eval()
     train_data = concatenate([load_reid(root, "train") for root in train_roots])
     _, held_out = held_out_split(train_data, recipe["held_out"], recipe["seed"])
     if held_out is None:
         raise ValueError("the run held no identities out, so there is nobody to fit the threshold on")
+    network, arguments = _better_feature(run, recipe, held_out)
     people = concatenate_same(held_out.query, held_out.gallery)
     threshold = fit_threshold(embed(network, people, flip=True), people.identities, false_match_rate)
     shutil.copyfile(run / "model.safetensors", weights_dir / f"{name}.safetensors")
@@ -107,7 +106,7 @@ def release_reid(
         "name": name,
         "task": "reid",
         "network": recipe["network"],
-        "arguments": recipe["arguments"],
+        "arguments": arguments,
         "file": f"{name}.safetensors",
         "sha256": sha256((weights_dir / f"{name}.safetensors").read_bytes()).hexdigest(),
         "origin": "trained by this project",
@@ -123,6 +122,19 @@ def release_reid(
     }
     _write_entry(weights_dir / MANIFEST, result)
     return result
+
+
+def _better_feature(run: Path, recipe: dict[str, Any], held_out: HeldOut) -> tuple[torch.nn.Module, dict[str, Any]]:
+    scored = []
+    for before_neck in (False, True):
+        arguments = recipe["arguments"] | {"before_neck": before_neck}
+        network = models.create(recipe["network"], **arguments)
+        network.load_state_dict(load_file(run / "model.safetensors"), strict=True)
+        network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        scores = evaluate(network, held_out.query, held_out.gallery, flip=True)
+        scored.append((scores.mean_average_precision, before_neck, network, arguments))
+    _, _, network, arguments = max(scored, key=lambda entry: entry[:2])
+    return network, arguments
 
 
 def concatenate_same(a: ReidImages, b: ReidImages) -> ReidImages:

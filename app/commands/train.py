@@ -33,8 +33,10 @@ def reid(
     weight_decay: Annotated[float, typer.Option(help="L2 (rga) or decoupled (one-cycle).")] = 5e-4,
     margin: Annotated[float, typer.Option(help="Triplet margin; negative is the soft margin.")] = 0.3,
     colour_jitter: Annotated[float, typer.Option(help="Brightness, contrast, saturation in 1 +- this.")] = 0.0,
+    erase_probability: Annotated[float, typer.Option(help="How often a rectangle of a crop is erased.")] = 0.5,
     ema_decay: Annotated[float, typer.Option(help="Moving average of the weights; 0 is off.")] = 0.0,
     held_out: Annotated[int, typer.Option(help="Identities kept out, to watch progress and fit thresholds.")] = 0,
+    init: Annotated[str, typer.Option(help="Safetensors file to start from, all but the classifier.")] = "",
     validate_every: Annotated[int, typer.Option(help="Epochs between evaluations on held-out identities.")] = 20,
     seed: Annotated[int, typer.Option(help="Fixes every random choice.")] = 0,
 ) -> None:
@@ -63,8 +65,10 @@ def reid(
         weight_decay=weight_decay,
         margin=None if margin < 0 else margin,
         colour_jitter=colour_jitter,
+        erase_probability=erase_probability,
         ema_decay=ema_decay,
         held_out=held_out,
+        init=init,
         seed=seed,
     )
     try:

@@ -1,42 +1,100 @@
 """`gaitkeeper weights …`: the checkpoints of the manifest."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.commands.console import fail, say
+from app.commands.weights_intake import WeightsDir, chosen_folder, how_to_get, import_, pull
+
+if TYPE_CHECKING:
+    from models.checkpoint import Checkpoint
 
 weights = typer.Typer(no_args_is_help=True, help="Look after checkpoints.")
+weights.command()(pull)
+weights.command(name="import")(import_)
 
-WeightsDir = Annotated[Path | None, typer.Option(help="Folder with manifest.toml.", show_default="the bundled one")]
+FIGURES = {"published": "by its authors, not measured here", "measured": "here"}
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @weights.command(name="list")
-def list_(weights_dir: WeightsDir = None) -> None:
-    """List the checkpoints of the manifest."""
-    from models.checkpoint import CheckpointError, bundled_weights_dir, read_manifest
+def list_(weights_dir: WeightsDir = None, as_json: AsJson = False) -> None:
+    """List the checkpoints that are here, and the official ones that could be."""
+    from models.checkpoint import CheckpointError
+    from models.manifest import known_checkpoints
 
+    folder = chosen_folder(weights_dir)
     try:
-        checkpoints = read_manifest(weights_dir or bundled_weights_dir())
+        checkpoints = known_checkpoints(folder).values()
     except CheckpointError as error:
         fail(str(error))
-    for checkpoint in checkpoints.values():
-        say(f"{checkpoint.name:28} {checkpoint.task:6} {checkpoint.network:20} {checkpoint.licence}")
+    if as_json:
+        say(json.dumps([_described(checkpoint, folder) for checkpoint in checkpoints]))
+        return
+    for checkpoint in checkpoints:
+        state = _state(checkpoint, folder)
+        say(f"{checkpoint.name:36} {checkpoint.task:14} {checkpoint.network:22} {state:8} {checkpoint.licence}")
+
+
+@weights.command()
+def info(
+    name: Annotated[str, typer.Argument(help="Checkpoint of the manifest.")],
+    weights_dir: WeightsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say all that is known of a checkpoint, and how to get it."""
+    from models.checkpoint import CheckpointError
+    from models.manifest import find_checkpoint
+
+    folder = chosen_folder(weights_dir)
+    try:
+        checkpoint = find_checkpoint(name, folder)
+    except CheckpointError as error:
+        fail(str(error))
+    described = _described(checkpoint, folder)
+    if as_json:
+        say(json.dumps(described))
+        return
+    for key, value in described.items():
+        if value in (None, "", (), {}):
+            continue
+        if key in FIGURES:
+            say(f"{key} {FIGURES[key]}:")
+            for setting, figures in value.items():
+                say(f"  {setting}: {_in_words(figures)}")
+        else:
+            say(f"{key:18} {_in_words(value)}")
 
 
 @weights.command()
 def verify(weights_dir: WeightsDir = None) -> None:
-    """Check the hash of every checkpoint file, and that each one fits its network exactly."""
-    from models.checkpoint import CheckpointError, bundled_weights_dir, load_network, read_manifest
+    """Check the hash of every checkpoint file that should be here, and that each one fits its network exactly."""
+    from models.checkpoint import CheckpointError, load_network, read_manifest
 
-    folder = weights_dir or bundled_weights_dir()
+    folder = chosen_folder(weights_dir)
     try:
-        for checkpoint in read_manifest(folder).values():
-            load_network(checkpoint, folder)
-            say(f"{checkpoint.name}: sha256 and parameters fit")
+        checkpoints = read_manifest(folder).values()
     except CheckpointError as error:
         fail(str(error))
+    absent = [c for c in checkpoints if c.is_official and not c.is_available(folder)]
+    wrong = []
+    for checkpoint in checkpoints:
+        if checkpoint in absent:
+            continue
+        try:
+            load_network(checkpoint, folder)
+            say(f"{checkpoint.name}: sha256 and parameters fit")
+        except CheckpointError as error:
+            say(f"{checkpoint.name}: WRONG: {error}")
+            wrong.append(checkpoint.name)
+    if absent:
+        say(f"{len(absent)} official checkpoints are not here; `gaitkeeper weights list` names them")
+    if wrong:
+        fail(f"not what the manifest says: {', '.join(wrong)}")
 
 
 @weights.command()
@@ -52,7 +110,6 @@ def release(
     weights_dir: WeightsDir = None,
 ) -> None:
     """Turn a finished re-ID run into a checkpoint: threshold, measured figures, golden sample, manifest entry."""
-    from models.checkpoint import bundled_weights_dir
     from training.release import load_test_set, release_reid
 
     try:
@@ -63,10 +120,36 @@ def release(
             "trained_on": trained_on,
             "notes": notes,
         }
-        written = release_reid(run, name, train, test_sets, weights_dir or bundled_weights_dir(), entry)
+        written = release_reid(run, name, train, test_sets, chosen_folder(weights_dir), entry)
     except (ValueError, OSError) as error:
         fail(str(error))
     for data, row in written["measured"].items():
         say(f"{data}: " + ", ".join(f"{key} {100 * value:.1f} %" for key, value in row.items()))
     threshold = written["threshold"]
     say(f"threshold {threshold['similarity']} at false-match rate {threshold['false_match_rate']}")
+
+
+def _state(checkpoint: "Checkpoint", folder: Path) -> str:
+    """Whether a checkpoint is here, and if not, which command brings it."""
+    from models.fetch import needs_browser
+
+    if checkpoint.is_available(folder):
+        return "here"
+    if not checkpoint.is_official:
+        return "missing"
+    return "import" if needs_browser(checkpoint.origin) else "pull"
+
+
+def _described(checkpoint: "Checkpoint", folder: Path) -> dict[str, Any]:
+    state = _state(checkpoint, folder)
+    how = how_to_get(checkpoint) if state in ("pull", "import") else ""
+    values = asdict(checkpoint)
+    return {"name": values.pop("name"), "state": state, "how_to_get": how, **values}
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_in_words(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_in_words(part) for part in value)
+    return str(value)

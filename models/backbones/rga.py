@@ -150,6 +150,7 @@ class RGANet(nn.Module):
         depths, width, bottleneck: the host ResNet; the defaults are ResNet-50 as in the paper, and
             (2, 2, 2, 2) with `bottleneck=False` is ResNet-18.
         factorised: see `relation_features`; the explicit form exists for comparison.
+        before_neck: compare the pooled feature itself, not the one behind the BN neck; the authors report both.
     """
 
     def __init__(
@@ -161,11 +162,12 @@ class RGANet(nn.Module):
         width: int = 64,
         bottleneck: bool = True,
         factorised: bool = True,
+        before_neck: bool = False,
     ) -> None:
         super().__init__()
         if attention not in ("sc", "s", "c", ""):
             raise ValueError(f"attention is {attention!r}; it must be 'sc', 's', 'c' or ''")
-        self.input_size = input_size
+        self.input_size, self.before_neck = input_size, before_neck
         self.backbone = RGATrunk(
             input_size,
             "s" in attention,
@@ -197,8 +199,9 @@ class RGANet(nn.Module):
         return before, after, self.cls(after)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The feature that is compared by cosine (after the BN neck, not normalised): (B, 3, H, W) -> (B, D)."""
-        return self.features(images)[1]
+        """The feature that is compared by cosine, not normalised: (B, 3, H, W) -> (B, D)."""
+        before, after = self.features(images)
+        return before if self.before_neck else after
 
 
 def initialise(network: nn.Module) -> None:

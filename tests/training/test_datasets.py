@@ -1,45 +1,20 @@
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.app.pictures import encode, pattern
+from tests.training.layouts import MARKET, write_folders, write_indexed
 from training.datasets import concatenate, load_reid, read_crops
 
 
-def write_market(root: Path) -> None:
-    for folder, names in {
-        "bounding_box_train": ["0002_c1s1_000451_03.jpg", "0002_c3s1_000551_01.jpg", "0007_c2s3_1_1.jpg", "Thumbs.db"],
-        "query": ["0003_c1s1_1_0.jpg"],
-        "bounding_box_test": ["0003_c2s1_1_0.jpg", "-1_c2s1_1_0.jpg", "0000_c3s1_1_0.jpg"],
-    }.items():
-        (root / folder).mkdir(parents=True)
-        for name in names:
-            (root / folder / name).write_bytes(encode(pattern(), "JPEG"))
-
-
-def write_indexed(root: Path) -> None:
-    rows = [
-        "file,pid,cam,boxes,split",
-        "a.jpg,5,1,labeled,train",
-        "b.jpg,5,2,detected,train",
-        "c.jpg,9,1,labeled,query",
-    ]
-    (root / "index.csv").write_text("\n".join(rows) + "\n")
-    with zipfile.ZipFile(root / "pictures.zip", "w") as archive:
-        for name in ("images/a.jpg", "b.jpg", "images/c.jpg"):
-            archive.writestr(name, encode(pattern(), "JPEG"))
-
-
 def test_the_official_market_layout_is_read_and_junk_left_out(tmp_path: Path) -> None:
-    write_market(tmp_path)
+    write_folders(tmp_path, MARKET)
 
     train, gallery = load_reid(tmp_path, "train"), load_reid(tmp_path, "gallery")
 
     assert (train.identities.tolist(), train.cameras.tolist()) == ([2, 2, 7], [1, 3, 2])
     assert sorted(gallery.identities.tolist()) == [0, 3]
-    assert train.images[0].shape == (64, 32, 3)
+    assert train.images[0].shape == (32, 16, 3)
 
 
 def test_the_indexed_layout_is_read_out_of_its_zip(tmp_path: Path) -> None:
@@ -51,7 +26,7 @@ def test_the_indexed_layout_is_read_out_of_its_zip(tmp_path: Path) -> None:
 
 
 def test_joined_data_sets_keep_their_people_apart(tmp_path: Path) -> None:
-    write_market(tmp_path)
+    write_folders(tmp_path, MARKET)
     part = load_reid(tmp_path, "train")
 
     both = concatenate([part, part])
@@ -61,9 +36,17 @@ def test_joined_data_sets_keep_their_people_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "query"])
-def test_a_folder_without_either_layout_says_what_was_looked_for(tmp_path: Path, split: str) -> None:
-    with pytest.raises(ValueError, match=r"neither index\.csv nor a folder"):
+def test_a_folder_without_any_layout_says_what_was_looked_for(tmp_path: Path, split: str) -> None:
+    with pytest.raises(ValueError, match=r"looked for index\.csv .*bounding_box_train"):
         load_reid(tmp_path, split)
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path: Path) -> None:
+    write_folders(tmp_path, MARKET)
+    (tmp_path / "query" / "0003_c1s1_1_0.jpg").write_bytes(b"text")
+
+    with pytest.raises(ValueError, match=r"0003_c1s1_1_0\.jpg is not a picture"):
+        load_reid(tmp_path, "query")
 
 
 def test_a_folder_without_crops_says_how_they_are_named(tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""The database of the records: connections, transactions, and the promise that acknowledged means on disk."""
+
+import fcntl
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy.exc import DBAPIError
+
+from app.gallery.errors import StorageFailure
+from app.gallery.schema import SCHEMA_VERSION, metadata, schema_versions
+
+BUSY_TIMEOUT_MS = 1_000
+PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "secure_delete = ON",
+    "foreign_keys = ON",
+    "temp_store = MEMORY",
+    f"busy_timeout = {BUSY_TIMEOUT_MS}",
+)
+
+log = logging.getLogger("gaitkeeper")
+
+
+class Database:
+    """One database, opened by one process.
+
+    Args:
+        url: as SQLAlchemy takes it.
+
+    Raises:
+        StorageFailure: it cannot be opened, or holds tables of another release.
+    """
+
+    def __init__(self, url: str) -> None:
+        serializer = partial(json.dumps, ensure_ascii=False, allow_nan=False)
+        self._engine = create_engine(make_url(url), json_serializer=serializer)
+        self._embedded = self._engine.dialect.name == "sqlite"
+        # SQLite has one writer at a time and polls for its turn; waiting here is fair and costs nothing.
+        self._writing = threading.Lock()
+        self._closed = False
+        self._residue = False
+        if self._embedded:
+            _prepare_sqlite(self._engine)
+        self._create_tables()
+        # An erasure may have been killed before it could do this.
+        self.scrub()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the records throughout."""
+        with _as_storage_failure(), self._open().begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that excludes other writers; it is on disk when the block has ended without an exception."""
+        writer = self._open().execution_options(begin="IMMEDIATE")
+        with self._writing, _as_storage_failure():
+            with writer.begin() as connection:
+                yield connection
+            if self._residue:
+                self._truncate_wal()
+
+    def scrub(self) -> None:
+        """Take what was erased out of the write-ahead log too.
+
+        A reader of an older state can prevent it for a while; then the next writer does it.
+        """
+        if self._embedded:
+            with self._writing, _as_storage_failure():
+                self._truncate_wal()
+
+    def close(self) -> None:
+        """Close all connections; the database refuses work from now on."""
+        with self._writing:
+            self._closed = True
+            self._engine.dispose()
+
+    def _open(self) -> Engine:
+        if self._closed:
+            raise StorageFailure("the galleries are closed")
+        return self._engine
+
+    def _truncate_wal(self) -> None:
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            [(busy, _, _)] = cursor.fetchall()
+            cursor.close()
+        finally:
+            connection.close()
+        self._residue = bool(busy)
+        if busy:
+            log.warning("erased records stay in the write-ahead log until its readers have finished")
+
+    def _create_tables(self) -> None:
+        with self.write() as connection:
+            metadata.create_all(connection)
+            found = connection.scalar(select(schema_versions.c.version))
+            if found is None:
+                connection.execute(insert(schema_versions).values(version=SCHEMA_VERSION))
+            elif found != SCHEMA_VERSION:
+                raise StorageFailure(f"the tables are of version {found}; this release knows {SCHEMA_VERSION}")
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Replace the driver's implicit transactions, which begin too late, by our own."""
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's connection has no common type
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        kind = connection.get_execution_options().get("begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+
+@contextmanager
+def _as_storage_failure() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StorageFailure(f"the records cannot be used: {error.orig}") from error
+
+
+class DirectoryLock:
+    """Holds a directory against a second process, whose changes this one would not see, until closed or killed.
+
+    Raises:
+        StorageFailure: another process holds it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._descriptor = os.open(directory / "gallery.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._descriptor)
+            raise StorageFailure(f"another process uses the galleries in {directory}") from None
+
+    def close(self) -> None:
+        """Let go."""
+        os.close(self._descriptor)

@@ -1,0 +1,69 @@
+"""Erasing shots, identities and galleries. Functions here run within the caller's transaction."""
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, and_, delete, select
+
+from app.gallery.changes import Change, GalleryRow, Keys, Outcome
+from app.gallery.domain import ErasureReceipt
+from app.gallery.errors import UnknownShot
+from app.gallery.gallery_rows import next_version, set_version
+from app.gallery.identity_rows import known_identity, touch_identity
+from app.gallery.schema import galleries, idempotency_keys, identities, shots
+from app.gallery.slots import blank_slots
+
+
+def erase_shot(
+    connection: Connection, gallery: GalleryRow, identity_id: str, shot_id: str, now: float
+) -> Outcome[ErasureReceipt]:
+    """Erase one shot; its identity stays.
+
+    Raises:
+        UnknownIdentity: there is no such identity.
+        UnknownShot: it has no such shot.
+    """
+    version = next_version(connection, gallery)
+    identity = known_identity(connection, gallery, identity_id)
+    erased, shot_ids = _erase_shots(
+        connection, gallery, and_(shots.c.identity_key == identity.key, shots.c.shot_id == shot_id)
+    )
+    if not shot_ids:
+        raise UnknownShot(gallery.name, identity_id, shot_id)
+    touch_identity(connection, identity, version)
+    set_version(connection, gallery, version)
+    receipt = ErasureReceipt(gallery.name, identity_id, shot_ids, now, version)
+    return Outcome(receipt, Change(version, erased_shots=erased))
+
+
+def erase_identity(
+    connection: Connection, gallery: GalleryRow, identity_id: str, now: float
+) -> Outcome[ErasureReceipt]:
+    """Erase an identity, its shots, and the answers kept for its idempotency keys.
+
+    Raises:
+        UnknownIdentity: there is no such identity.
+    """
+    version = next_version(connection, gallery)
+    key = known_identity(connection, gallery, identity_id).key
+    erased, shot_ids = _erase_shots(connection, gallery, shots.c.identity_key == key)
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.identity_key == key))
+    connection.execute(delete(identities).where(identities.c.key == key))
+    set_version(connection, gallery, version)
+    receipt = ErasureReceipt(gallery.name, identity_id, shot_ids, now, version)
+    return Outcome(receipt, Change(version, erased_identities=(key,), erased_shots=erased))
+
+
+def erase_gallery(connection: Connection, gallery: GalleryRow, now: float) -> ErasureReceipt:
+    """Erase a gallery with all that is in it."""
+    version = next_version(connection, gallery)
+    _, shot_ids = _erase_shots(connection, gallery, shots.c.gallery_key == gallery.key)
+    for table in (idempotency_keys, identities):
+        connection.execute(delete(table).where(table.c.gallery_key == gallery.key))
+    connection.execute(delete(galleries).where(galleries.c.key == gallery.key))
+    return ErasureReceipt(gallery.name, None, shot_ids, now, version)
+
+
+def _erase_shots(connection: Connection, gallery: GalleryRow, doomed: ColumnElement[bool]) -> tuple[Keys, list[str]]:
+    found = connection.execute(select(shots.c.key, shots.c.shot_id).where(doomed).order_by(shots.c.key)).all()
+    blank_slots(connection, gallery.embedding_dim, doomed)
+    connection.execute(delete(shots).where(doomed))
+    return np.array([key for key, _ in found], np.int64), [shot_id for _, shot_id in found]

@@ -1,0 +1,243 @@
+"""The galleries of one data directory: enrol, search, erase."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.gallery.changes import GalleryRow, Outcome
+from app.gallery.checks import check_checkpoint, checked_embeddings
+from app.gallery.database import Database, DirectoryLock
+from app.gallery.domain import (
+    Aggregate,
+    Enrolment,
+    ErasureReceipt,
+    GalleryInfo,
+    Identity,
+    Metadata,
+    NewShot,
+    Ranking,
+    Shot,
+)
+from app.gallery.enrolment import Request
+from app.gallery.errors import UnknownGallery
+from app.gallery.faiss_index import FaissIndex
+from app.gallery.index import IndexBuilder
+from app.gallery.live import LiveGallery
+from app.gallery.records import Records
+
+DATABASE_FILE = "gallery.sqlite3"
+
+
+class GalleryStore:
+    """All galleries of one database; `open` makes one. Any number of threads may call it.
+
+    When a call that changes something returns, the change is on disk and every search that begins later sees it.
+    A call that finds nothing to change does not count as one. Besides what their docstrings name, methods raise
+    UnknownGallery for a name that is not there and StorageFailure where the database fails.
+    """
+
+    def __init__(self, database: Database, build_index: IndexBuilder, clock: Callable[[], float]) -> None:
+        self._records = Records(database, clock)
+        self._build_index = build_index
+        self._background = ThreadPoolExecutor(1, "gallery-compaction")
+        self._naming = threading.Lock()
+        self._resources = ExitStack()
+        self._galleries = {row.name: self._live(row) for row in self._records.galleries()}
+
+    @classmethod
+    def open(
+        cls,
+        data_dir: Path | None,
+        *,
+        url: str | None = None,
+        build_index: IndexBuilder = FaissIndex.build,
+        clock: Callable[[], float] = time.time,
+    ) -> "GalleryStore":
+        """Open, or begin, the galleries of a directory.
+
+        Args:
+            data_dir: held against other processes while the store is open; made if it is not there.
+            url: of the database, as SQLAlchemy takes it; a file in `data_dir` if it is not given.
+            build_index: makes the index of a gallery.
+            clock: seconds since 1970.
+
+        Raises:
+            DamagedShot: a stored embedding does not fit its checksum.
+            StorageFailure: the database cannot be used, or another process uses the directory.
+            ValueError: neither `data_dir` nor `url` is given.
+        """
+        if url is None and data_dir is None:
+            raise ValueError("galleries need a directory or the URL of a database")
+        with ExitStack() as resources:
+            if data_dir is not None:
+                data_dir.mkdir(parents=True, exist_ok=True)
+                resources.enter_context(closing(DirectoryLock(data_dir)))
+            database = resources.enter_context(closing(Database(url or f"sqlite:///{data_dir}/{DATABASE_FILE}")))
+            store = cls(database, build_index, clock)
+            store._resources = resources.pop_all()
+        return store
+
+    def close(self) -> None:
+        """Finish what is being written and refuse what comes later; searches under way go on."""
+        self._background.shutdown()
+        self._resources.close()
+
+    def create(
+        self,
+        name: str,
+        checkpoint: str,
+        embedding_dim: int,
+        label: str | None = None,
+        metadata: Metadata | None = None,
+    ) -> GalleryInfo:
+        """Add an empty gallery for the embeddings of one network.
+
+        Args:
+            name: 1..128 characters.
+            checkpoint: sha256 of the network's weights.
+            embedding_dim: D.
+            label: shown to people.
+            metadata: a JSON object of the caller's.
+
+        Raises:
+            GalleryExists: there is one of that name.
+        """
+        with self._naming:
+            row = self._records.create_gallery(name, checkpoint, embedding_dim, label, metadata or {})
+            self._galleries[name] = self._live(row)
+        return self.info(name)
+
+    def names(self) -> Sequence[str]:
+        """The names of all galleries, in order."""
+        return sorted(self._galleries)
+
+    def list(self) -> Sequence[GalleryInfo]:
+        """All galleries, in order of names."""
+        return [gallery.view.info() for _, gallery in sorted(self._galleries.items())]
+
+    def info(self, name: str) -> GalleryInfo:
+        """One gallery; asks no disk."""
+        return self._named(name).view.info()
+
+    def update(self, name: str, label: str | None, metadata: Metadata | None) -> GalleryInfo:
+        """Set a gallery's label and metadata, each unless it is None."""
+        gallery = self._named(name)
+        gallery.write(partial(self._records.update_gallery, label=label, metadata=metadata))
+        return gallery.view.info()
+
+    def delete(self, name: str) -> ErasureReceipt:
+        """Erase a gallery with all that is in it."""
+        with self._naming:
+            receipt = self._named(name).write(lambda gallery: Outcome(self._records.erase_gallery(gallery)))
+            del self._galleries[name]
+        self._records.scrub()
+        return receipt
+
+    def enrol(
+        self,
+        gallery: str,
+        identity_id: str,
+        shots: Sequence[NewShot],
+        checkpoint: str,
+        label: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Enrolment:
+        """Add shots of one person, and the person if new.
+
+        Within an identity the same picture (`image_sha256`) is one shot, and so is the same embedding where no picture
+        is named. Under another identity it is another shot: who is on a picture is for the caller to say.
+
+        Args:
+            gallery: its name.
+            identity_id: 1..128 characters.
+            shots: one or more.
+            checkpoint: sha256 of the weights that computed the embeddings.
+            label: of the identity; None leaves it as it is.
+            idempotency_key: for a day, the same call with the same key is done once and answered the same.
+
+        Raises:
+            CheckpointMismatch: the gallery is of another network.
+            DimensionMismatch: so it seems from the embeddings.
+            IdempotencyConflict: the key was used for another enrolment.
+            InvalidEmbedding: an embedding is not finite or not of unit length.
+            ValueError: there are no shots.
+        """
+        live = self._named(gallery)
+        row = live.view.gallery
+        check_checkpoint(row, checkpoint)
+        embeddings = checked_embeddings(row, [shot.embedding for shot in shots])
+        request = Request(identity_id, shots, embeddings, label, idempotency_key)
+        return live.write(partial(self._records.enrol, request=request))
+
+    def put_identity(self, gallery: str, identity_id: str, label: str | None, metadata: Metadata) -> Identity:
+        """Add an identity without shots, or replace the label and metadata of one that is there."""
+        change = partial(self._records.put_identity, identity_id=identity_id, label=label, metadata=metadata)
+        return self._named(gallery).write(change)
+
+    def identity(self, gallery: str, identity_id: str) -> Identity:
+        """One identity; raises UnknownIdentity."""
+        return self._records.identity(self._named(gallery).view.gallery, identity_id)
+
+    def update_identity(self, gallery: str, identity_id: str, label: str | None, metadata: Metadata | None) -> Identity:
+        """Set an identity's label and metadata, each unless it is None; raises UnknownIdentity."""
+        change = partial(self._records.update_identity, identity_id=identity_id, label=label, metadata=metadata)
+        return self._named(gallery).write(change)
+
+    def identities(self, gallery: str, after: str | None, limit: int) -> Sequence[Identity]:
+        """At most `limit` identities in order of ids, beginning after the id `after`."""
+        return self._records.identities(self._named(gallery).view.gallery, after, limit)
+
+    def delete_identity(self, gallery: str, identity_id: str) -> ErasureReceipt:
+        """Erase an identity with all its shots; raises UnknownIdentity."""
+        return self._erase(gallery, partial(self._records.erase_identity, identity_id=identity_id))
+
+    def shots(self, gallery: str, identity_id: str) -> Sequence[Shot]:
+        """An identity's shots, oldest first; raises UnknownIdentity."""
+        return self._records.shots(self._named(gallery).view.gallery, identity_id)
+
+    def delete_shot(self, gallery: str, identity_id: str, shot_id: str) -> ErasureReceipt:
+        """Erase one shot; its identity stays. Raises UnknownIdentity or UnknownShot."""
+        return self._erase(gallery, partial(self._records.erase_shot, identity_id=identity_id, shot_id=shot_id))
+
+    def search(
+        self, gallery: str, queries: NDArray[np.floating], limit: int, aggregate: Aggregate, checkpoint: str
+    ) -> Ranking:
+        """The identities most like one person.
+
+        Args:
+            gallery: its name.
+            queries: (Q, D) unit rows, crops of one person.
+            limit: identities to return; fewer only if fewer have shots.
+            aggregate: how the crops are fused, "mean" or "best".
+            checkpoint: sha256 of the weights that computed the queries.
+
+        Raises:
+            CheckpointMismatch: the gallery is of another network.
+            DimensionMismatch: so it seems from the queries.
+            InvalidEmbedding: a query is not finite or not of unit length.
+            ValueError: there are no queries, or `limit` is below 1.
+        """
+        view = self._named(gallery).view
+        check_checkpoint(view.gallery, checkpoint)
+        return view.search(checked_embeddings(view.gallery, queries), limit, aggregate)
+
+    def _named(self, name: str) -> LiveGallery:
+        try:
+            return self._galleries[name]
+        except KeyError:
+            raise UnknownGallery(name) from None
+
+    def _live(self, row: GalleryRow) -> LiveGallery:
+        return LiveGallery(row, self._records, self._build_index, self._background)
+
+    def _erase(self, gallery: str, transaction: Callable[[GalleryRow], Outcome[ErasureReceipt]]) -> ErasureReceipt:
+        receipt = self._named(gallery).write(transaction)
+        self._records.scrub()
+        return receipt

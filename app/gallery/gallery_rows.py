@@ -1,0 +1,97 @@
+"""The rows of galleries. Functions here run within the caller's transaction."""
+
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from app.gallery.changes import Change, GalleryRow, Outcome
+from app.gallery.domain import Metadata
+from app.gallery.errors import GalleryExists, UnknownGallery
+from app.gallery.schema import galleries
+
+_COLUMNS = tuple(column for column in galleries.c if column.name != "version")
+
+
+def list_galleries(connection: Connection) -> list[GalleryRow]:
+    """Every gallery, in order of names."""
+    return [_gallery_row(row) for row in connection.execute(select(*_COLUMNS).order_by(galleries.c.name))]
+
+
+def create_gallery(
+    connection: Connection,
+    name: str,
+    checkpoint: str,
+    embedding_dim: int,
+    label: str | None,
+    metadata: Metadata,
+    now: float,
+) -> GalleryRow:
+    """Add an empty gallery at version 0.
+
+    Raises:
+        GalleryExists: there is one of that name.
+    """
+    if connection.scalar(select(galleries.c.key).where(galleries.c.name == name)) is not None:
+        raise GalleryExists(name)
+    new = insert(galleries).values(
+        name=name,
+        checkpoint=checkpoint,
+        embedding_dim=embedding_dim,
+        label=label,
+        metadata=metadata,
+        version=0,
+        created_at=now,
+    )
+    return _gallery_row(connection.execute(new.returning(*_COLUMNS)).one())
+
+
+def update_gallery(
+    connection: Connection, gallery: GalleryRow, label: str | None, metadata: Metadata | None
+) -> Outcome[None]:
+    """Set the label and the metadata, each unless it is None."""
+    version = next_version(connection, gallery)
+    stored = _gallery_row(connection.execute(_only(gallery)).one())
+    wanted = {
+        "label": stored.label if label is None else label,
+        "metadata": stored.metadata if metadata is None else metadata,
+    }
+    if wanted == {"label": stored.label, "metadata": stored.metadata}:
+        return Outcome(None)
+    connection.execute(update(galleries).where(galleries.c.key == gallery.key).values(wanted))
+    set_version(connection, gallery, version)
+    return Outcome(None, Change(version, gallery=_gallery_row(connection.execute(_only(gallery)).one())))
+
+
+def current_version(connection: Connection, gallery: GalleryRow) -> int:
+    """How many changes the gallery has seen.
+
+    Raises:
+        UnknownGallery: it has been erased.
+    """
+    return _version(connection.scalar(_version_of(gallery)), gallery)
+
+
+def next_version(connection: Connection, gallery: GalleryRow) -> int:
+    """The version that a change brings, with other writers of the gallery kept out; raises as `current_version`."""
+    return _version(connection.scalar(_version_of(gallery).with_for_update()), gallery) + 1
+
+
+def set_version(connection: Connection, gallery: GalleryRow, version: int) -> None:
+    """Record that the gallery has changed."""
+    connection.execute(update(galleries).where(galleries.c.key == gallery.key).values(version=version))
+
+
+def _version_of(gallery: GalleryRow) -> Select[int]:
+    return select(galleries.c.version).where(galleries.c.key == gallery.key)
+
+
+def _version(found: int | None, gallery: GalleryRow) -> int:
+    if found is None:
+        raise UnknownGallery(gallery.name)
+    return found
+
+
+def _only(gallery: GalleryRow) -> Select[tuple[object, ...]]:
+    return select(*_COLUMNS).where(galleries.c.key == gallery.key)
+
+
+def _gallery_row(row: Row[tuple[object, ...]]) -> GalleryRow:
+    return GalleryRow(**row._mapping)

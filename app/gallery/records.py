@@ -1,0 +1,101 @@
+"""Galleries, identities and shots in SQL: the truth. What a method has returned is on disk."""
+
+from collections.abc import Callable
+
+from app.gallery import erasure, gallery_rows, identity_rows
+from app.gallery.changes import Change, GalleryRow, Outcome
+from app.gallery.contents import read_contents
+from app.gallery.database import Database
+from app.gallery.domain import Enrolment, ErasureReceipt, Identity, Metadata, Shot
+from app.gallery.enrolment import Request, enrol
+from app.gallery.shot_rows import list_shots
+
+
+class Records:
+    """All galleries of one database, one transaction a method.
+
+    Every method can raise StorageFailure; every one that is given a gallery raises UnknownGallery once it is erased.
+
+    Args:
+        database: where they are.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
+
+    def galleries(self) -> list[GalleryRow]:
+        """Every gallery, in order of names."""
+        with self._database.read() as connection:
+            return gallery_rows.list_galleries(connection)
+
+    def contents(self, gallery: GalleryRow) -> Change:
+        """All of a gallery, as the change that makes it from nothing; raises DamagedShot."""
+        with self._database.read() as connection:
+            return read_contents(connection, gallery)
+
+    def create_gallery(
+        self, name: str, checkpoint: str, embedding_dim: int, label: str | None, metadata: Metadata
+    ) -> GalleryRow:
+        """Add an empty gallery at version 0; raises GalleryExists."""
+        now = self._clock()
+        with self._database.write() as connection:
+            return gallery_rows.create_gallery(connection, name, checkpoint, embedding_dim, label, metadata, now)
+
+    def update_gallery(self, gallery: GalleryRow, label: str | None, metadata: Metadata | None) -> Outcome[None]:
+        """Set the label and the metadata, each unless it is None."""
+        with self._database.write() as connection:
+            return gallery_rows.update_gallery(connection, gallery, label, metadata)
+
+    def erase_gallery(self, gallery: GalleryRow) -> ErasureReceipt:
+        """Erase a gallery with all that is in it."""
+        with self._database.write() as connection:
+            return erasure.erase_gallery(connection, gallery, self._clock())
+
+    def identity(self, gallery: GalleryRow, identity_id: str) -> Identity:
+        """One identity; raises UnknownIdentity."""
+        with self._database.read() as connection:
+            return identity_rows.read_identity(connection, gallery, identity_id)
+
+    def identities(self, gallery: GalleryRow, after: str | None, limit: int) -> list[Identity]:
+        """At most `limit` identities in order of ids, beginning after the id `after`."""
+        with self._database.read() as connection:
+            return identity_rows.list_identities(connection, gallery, after, limit)
+
+    def put_identity(
+        self, gallery: GalleryRow, identity_id: str, label: str | None, metadata: Metadata
+    ) -> Outcome[Identity]:
+        """Add an identity, or replace its label and metadata."""
+        with self._database.write() as connection:
+            return identity_rows.put_identity(connection, gallery, identity_id, label, metadata, self._clock())
+
+    def update_identity(
+        self, gallery: GalleryRow, identity_id: str, label: str | None, metadata: Metadata | None
+    ) -> Outcome[Identity]:
+        """Set the label and the metadata, each unless it is None; raises UnknownIdentity."""
+        with self._database.write() as connection:
+            return identity_rows.update_identity(connection, gallery, identity_id, label, metadata)
+
+    def erase_identity(self, gallery: GalleryRow, identity_id: str) -> Outcome[ErasureReceipt]:
+        """Erase an identity with all its shots; raises UnknownIdentity."""
+        with self._database.write() as connection:
+            return erasure.erase_identity(connection, gallery, identity_id, self._clock())
+
+    def enrol(self, gallery: GalleryRow, request: Request) -> Outcome[Enrolment]:
+        """Add shots of one person; raises IdempotencyConflict."""
+        with self._database.write() as connection:
+            return enrol(connection, gallery, request, self._clock())
+
+    def shots(self, gallery: GalleryRow, identity_id: str) -> list[Shot]:
+        """An identity's shots, oldest first; raises UnknownIdentity."""
+        with self._database.read() as connection:
+            return list_shots(connection, gallery, identity_id)
+
+    def erase_shot(self, gallery: GalleryRow, identity_id: str, shot_id: str) -> Outcome[ErasureReceipt]:
+        """Erase one shot; raises UnknownIdentity or UnknownShot."""
+        with self._database.write() as connection:
+            return erasure.erase_shot(connection, gallery, identity_id, shot_id, self._clock())
+
+    def scrub(self) -> None:
+        """Take what was erased out of the database's logs too."""
+        self._database.scrub()
