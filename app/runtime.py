@@ -23,10 +23,10 @@ from models.checkpoint import (
     Checkpoint,
     CheckpointError,
     bundled_weights_dir,
-    golden_image,
     load_network,
     read_manifest,
 )
+from models.golden import golden_image, golden_path
 from models.predictors.reid import PersonEmbedder
 
 DEFAULT_GALLERY = "default"
@@ -72,7 +72,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """
     started = time.perf_counter()
     weights_dir = settings.weights_dir or bundled_weights_dir()
-    checkpoint = _find(read_manifest(weights_dir), settings.reid_model, "reid")
+    checkpoint = _find(weights_dir, settings.reid_model, "reid")
     device = choose_device(settings.device)
     embedder, expected = await asyncio.to_thread(load_embedder, checkpoint, weights_dir)
     embedder.network.to(device)
@@ -109,15 +109,16 @@ def load_embedder(
     network = load_network(checkpoint, weights_dir)
     preprocessing = checkpoint.preprocessing
     embedder = PersonEmbedder(network, preprocessing.size, preprocessing.normalisation, preprocessing.flip)
-    expected = np.load(weights_dir / "golden" / f"{checkpoint.name}.npy", allow_pickle=False)
+    expected = np.load(golden_path(checkpoint, weights_dir), allow_pickle=False)
     return embedder, expected
 
 
-def _find(checkpoints: dict[str, Checkpoint], name: str, task: str) -> Checkpoint:
-    candidates = sorted(c.name for c in checkpoints.values() if c.task == task)
-    if name not in candidates:
-        raise CheckpointError(f"there is no {task} checkpoint {name!r}; the manifest has {', '.join(candidates)}")
-    return checkpoints[name]
+def _find(weights_dir: Path, name: str, task: str) -> Checkpoint:
+    candidates = {c.name: c for c in read_manifest(weights_dir).values() if c.task == task}
+    if name in candidates:
+        return candidates[name]
+    here = ", ".join(sorted(c.name for c in candidates.values() if c.is_available(weights_dir)))
+    raise CheckpointError(f"there is no {task} checkpoint {name!r}; {weights_dir} has {here or 'none'}")
 
 
 async def _ensure_default_gallery(reid: ReidPipeline) -> None:

@@ -5,9 +5,9 @@ import sys
 
 import torch
 
-from benchmarks import rga, search
+from benchmarks import networks, rga, search
 
-BENCHMARKS = {"rga": rga.run, "search": search.run}
+BENCHMARKS = {"networks": networks.run, "rga": rga.run, "search": search.run}
 
 
 def main(names: list[str]) -> None:

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -213,11 +211,3 @@ def load_network(checkpoint: Checkpoint, weights_dir: Path) -> nn.Module:
 
 def _how_to_get(checkpoint: Checkpoint) -> str:
     return f"; `gaitkeeper weights info {checkpoint.name}` says how to get it" if checkpoint.is_official else ""
-
-
-def golden_image(size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A fixed picture of soft waves (H, W, 3) uint8, for comparing a network with its own past."""
-    height, width = size
-    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    waves = [np.sin(x / (5 + c) + c) * np.cos(y / (9 - 2 * c)) for c in range(3)]
-    return np.round(127.5 + 127.5 * np.stack(waves, axis=2)).astype(np.uint8)

@@ -6,17 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.checkpoint import Checkpoint, CheckpointError, Preprocessing, Source, golden_image, load_network, sha256_of
+from models.checkpoint import Checkpoint, CheckpointError, Source, load_network, sha256_of
 from models.families import Arguments, family_of
 from models.fitting import fit
+from models.golden import write_golden
 from models.manifest import write_entry
 from models.official_files import read_official_file
-from models.predictors.reid import PersonEmbedder
 
 ENDINGS = re.compile(r"(\.(pth|pt|pkl|tar|bin|safetensors))+$")
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -143,20 +141,9 @@ def store(converted: Converted, draft: Checkpoint, weights_dir: Path) -> Checkpo
         checkpoint = replace(checkpoint, sha256=sha256_of(unfinished))
         network = load_network(replace(checkpoint, file=unfinished.name), weights_dir)
         if checkpoint.task == "reid":
-            _write_golden(network, checkpoint.preprocessing, weights_dir / "golden" / f"{checkpoint.name}.npy")
+            write_golden(checkpoint, network, weights_dir)
         unfinished.replace(weights_dir / checkpoint.file)
     finally:
         unfinished.unlink(missing_ok=True)
     write_entry(weights_dir, checkpoint)
     return checkpoint
-
-
-def _write_golden(network: nn.Module, preprocessing: Preprocessing, path: Path) -> None:
-    embedder = PersonEmbedder(network, preprocessing.size, preprocessing.normalisation, preprocessing.flip)
-    try:
-        with torch.inference_mode():
-            row = embedder.forward(embedder.prepare(golden_image(embedder.size))[None])[0]
-    except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"the network cannot see pictures of {embedder.size}: {error}") from error
-    path.parent.mkdir(exist_ok=True)
-    np.save(path, embedder.finish(row), allow_pickle=False)

@@ -8,7 +8,7 @@ together by the functions below, and any other name is refused.
 import pickle
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO, TypeAlias, cast
@@ -90,21 +90,23 @@ def state_of(module: StandIn) -> dict[str, Tensor]:
     Raises:
         CheckpointError: a layer contains itself.
     """
+    state: dict[str, Tensor] = {}
     try:
-        return dict(_named_tensors(module, ""))
+        _collect(module, "", state)
     except RecursionError as error:
         raise CheckpointError("the pickled network has a layer that contains itself") from error
+    return state
 
 
-def _named_tensors(module: StandIn, prefix: str) -> Iterator[tuple[str, Tensor]]:
+def _collect(module: StandIn, prefix: str, state: dict[str, Tensor]) -> None:
     hidden = vars(module).get("_non_persistent_buffers_set")
     for kind in ("_parameters", "_buffers"):
         for name, tensor in _members(module, kind):
             if isinstance(tensor, Tensor) and not (isinstance(hidden, set) and name in hidden):
-                yield f"{prefix}{name}", tensor
+                state[f"{prefix}{name}"] = tensor
     for name, child in _members(module, "_modules"):
         if isinstance(child, StandIn):
-            yield from _named_tensors(child, f"{prefix}{name}.")
+            _collect(child, f"{prefix}{name}.", state)
 
 
 def _members(module: StandIn, kind: str) -> Iterable[tuple[object, object]]:

@@ -105,9 +105,7 @@ def train(
     kept, held_out = held_out_split(data, recipe.held_out, recipe.seed)
     identities, labels = np.unique(kept.identities, return_inverse=True)
     run = _Run.start(recipe, len(identities), out)
-    augment = ReidAugmentation(
-        run.size, erase_probability=recipe.erase_probability, colour_jitter=recipe.colour_jitter
-    )
+    augment = ReidAugmentation(run.size, erase_probability=recipe.erase_probability, colour_jitter=recipe.colour_jitter)
     report(f"{data.source}: {len(kept)} images of {len(identities)} identities; {recipe.held_out} identities held out")
     for epoch in _epochs(run.epoch, recipe.epochs):
         rng = np.random.default_rng((recipe.seed, epoch))

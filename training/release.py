@@ -2,22 +2,20 @@
 
 import json
 import shutil
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli_w
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 import models
-from models.checkpoint import MANIFEST, golden_image
-from models.predictors.reid import PersonEmbedder
+from models.checkpoint import Checkpoint, Preprocessing, Threshold, sha256_of
+from models.golden import write_golden
+from models.manifest import write_entry
 from training.datasets import ReidImages, concatenate, load_reid
 from training.metrics import RetrievalScores
 from training.reid_evaluation import HeldOut, embed, evaluate, held_out_split
@@ -61,27 +59,42 @@ def figures(scores: RetrievalScores) -> dict[str, float]:
     return ranks | {"mAP": round(scores.mean_average_precision, 4)}
 
 
+def draft_reid(name: str, licence: str, commercial_use: bool, trained_on: Sequence[str], notes: str) -> Checkpoint:
+    """What only a person knows of a checkpoint; `release_reid` fills in the rest."""
+    return Checkpoint(
+        name=name,
+        task="reid",
+        network="",
+        preprocessing=Preprocessing((0, 0)),
+        file="",
+        sha256="",
+        origin="trained by this project",
+        licence=licence,
+        commercial_use=commercial_use,
+        trained_on=tuple(trained_on),
+        notes=notes,
+    )
+
+
 def release_reid(
     run: Path,
-    name: str,
+    draft: Checkpoint,
     train_roots: Sequence[Path],
     test_sets: Sequence[TestSet],
     weights_dir: Path,
-    entry: dict[str, Any],
     false_match_rate: float = 0.001,
-) -> dict[str, Any]:
-    """Copy a run's weights into a weights folder, and write what the manifest should say of them.
+) -> Checkpoint:
+    """Copy a run's weights into a weights folder, and enter in its manifest what was found out about them.
 
     The identities that the run held out of its training decide which feature is compared (before or behind the BN
     neck), and the threshold is fitted on them.
 
     Args:
         run: folder that `training.reid.train` wrote.
-        name: of the checkpoint.
+        draft: what `draft_reid` gives.
         train_roots: the data folders of the run, in the same order.
         test_sets: what to measure on.
         weights_dir: folder of manifest.toml.
-        entry: what only a person knows: licence, commercial_use, trained_on, notes.
         false_match_rate: at which the threshold is set.
 
     Returns:
@@ -92,36 +105,35 @@ def release_reid(
     """
     card = json.loads((run / "card.json").read_text())
     recipe = card["recipe"]
-    train_data = concatenate([load_reid(root, "train") for root in train_roots])
-    _, held_out = held_out_split(train_data, recipe["held_out"], recipe["seed"])
+    _, held_out = held_out_split(
+        concatenate([load_reid(root, "train") for root in train_roots]), recipe["held_out"], recipe["seed"]
+    )
     if held_out is None:
         raise ValueError("the run held no identities out, so there is nobody to fit the threshold on")
     network, arguments = _better_feature(run, recipe, held_out)
     people = concatenate_same(held_out.query, held_out.gallery)
-    threshold = fit_threshold(embed(network, people, flip=True), people.identities, false_match_rate)
-    shutil.copyfile(run / "model.safetensors", weights_dir / f"{name}.safetensors")
-    _write_golden(network, recipe["arguments"]["input_size"], weights_dir / "golden" / f"{name}.npy")
-    measured = {test.name: figures(evaluate(network, test.query, test.gallery, flip=True)) for test in test_sets}
-    result = {
-        "name": name,
-        "task": "reid",
-        "network": recipe["network"],
-        "arguments": arguments,
-        "file": f"{name}.safetensors",
-        "sha256": sha256((weights_dir / f"{name}.safetensors").read_bytes()).hexdigest(),
-        "origin": "trained by this project",
-        **entry,
-        "command": card["command"],
-        "preprocessing": {"size": recipe["arguments"]["input_size"], "flip": True},
-        "threshold": {
-            "similarity": round(threshold, 4),
-            "false_match_rate": false_match_rate,
-            "fitted_on": f"pairs among {recipe['held_out']} identities held out of training",
-        },
-        "measured": measured,
-    }
-    _write_entry(weights_dir / MANIFEST, result)
-    return result
+    similarity = fit_threshold(embed(network, people, flip=True), people.identities, false_match_rate)
+    path = weights_dir / f"{draft.name}.safetensors"
+    shutil.copyfile(run / "model.safetensors", path)
+    height, width = recipe["arguments"]["input_size"]
+    checkpoint = replace(
+        draft,
+        network=recipe["network"],
+        arguments=arguments,
+        preprocessing=Preprocessing((height, width), flip=True),
+        file=path.name,
+        sha256=sha256_of(path),
+        command=card["command"],
+        threshold=Threshold(
+            round(similarity, 4),
+            false_match_rate,
+            f"pairs among {recipe['held_out']} identities held out of training",
+        ),
+        measured={test.name: figures(evaluate(network, test.query, test.gallery, flip=True)) for test in test_sets},
+    )
+    write_golden(checkpoint, network, weights_dir)
+    write_entry(weights_dir, checkpoint)
+    return checkpoint
 
 
 def _better_feature(run: Path, recipe: dict[str, Any], held_out: HeldOut) -> tuple[torch.nn.Module, dict[str, Any]]:
@@ -146,17 +158,3 @@ def concatenate_same(a: ReidImages, b: ReidImages) -> ReidImages:
         np.concatenate([a.cameras, b.cameras]),
         a.names + b.names,
     )
-
-
-def _write_golden(network: torch.nn.Module, size: Sequence[int], path: Path) -> None:
-    embedder = PersonEmbedder(network, (size[0], size[1]), flip=True)
-    with torch.inference_mode():
-        row = embedder.forward(embedder.prepare(golden_image(embedder.size))[None])[0]
-    path.parent.mkdir(exist_ok=True)
-    np.save(path, embedder.finish(row), allow_pickle=False)
-
-
-def _write_entry(path: Path, entry: dict[str, Any]) -> None:
-    checkpoints = tomllib.loads(path.read_text())["checkpoints"] if path.exists() else []
-    others = [other for other in checkpoints if other["name"] != entry["name"]]
-    path.write_text(tomli_w.dumps({"checkpoints": [*others, entry]}))

@@ -110,23 +110,18 @@ def release(
     weights_dir: WeightsDir = None,
 ) -> None:
     """Turn a finished re-ID run into a checkpoint: threshold, measured figures, golden sample, manifest entry."""
-    from training.release import load_test_set, release_reid
+    from training.release import draft_reid, load_test_set, release_reid
 
     try:
         test_sets = [load_test_set(Path(path), boxes or None) for path, _, boxes in (t.partition(":") for t in test)]
-        entry = {
-            "licence": licence,
-            "commercial_use": commercial_use,
-            "trained_on": trained_on,
-            "notes": notes,
-        }
-        written = release_reid(run, name, train, test_sets, chosen_folder(weights_dir), entry)
+        draft = draft_reid(name, licence, commercial_use, trained_on, notes)
+        written = release_reid(run, draft, train, test_sets, chosen_folder(weights_dir))
     except (ValueError, OSError) as error:
         fail(str(error))
-    for data, row in written["measured"].items():
+    for data, row in written.measured.items():
         say(f"{data}: " + ", ".join(f"{key} {100 * value:.1f} %" for key, value in row.items()))
-    threshold = written["threshold"]
-    say(f"threshold {threshold['similarity']} at false-match rate {threshold['false_match_rate']}")
+    assert written.threshold is not None
+    say(f"threshold {written.threshold.similarity} at false-match rate {written.threshold.false_match_rate}")
 
 
 def _state(checkpoint: "Checkpoint", folder: Path) -> str:

@@ -65,7 +65,7 @@ def import_(
         list[str] | None, typer.Option(help="KEY=VALUE of the network, where the file cannot tell; repeatable.")
     ] = None,
     size: Annotated[str, typer.Option(help="HEIGHTxWIDTH of what the network sees, if not the usual.")] = "",
-    licence: Annotated[str, typer.Option(help="Licence of the weights, for a new checkpoint.")] = "unknown",
+    licence: Annotated[str, typer.Option(help="Licence of the weights, unknown if not given.")] = "",
     sha256: Sha256 = "",
     keep_heads: KeepHeads = False,
     weights_dir: WeightsDir = None,
@@ -86,8 +86,10 @@ def import_(
         draft = official_checkpoint(network, name, actual, folder)
         converted = convert(file, network, (draft.arguments if draft else {}) | given, keep_heads, actual)
         if draft is None:
-            draft = new_checkpoint(converted, name, licence, other_size)
+            draft = new_checkpoint(converted, name, licence or "unknown", other_size)
             _refuse_collision(draft.name, folder, chosen=bool(name))
+        elif size or licence:
+            raise ValueError(f"this is the official {draft.name}, which has its own size and licence")
         elif draft.source and not draft.source.sha256:
             say(f"no SHA-256 of {draft.source.file} is published: that this is the same file rests on your word")
         _report(converted, store(converted, draft, folder), folder)

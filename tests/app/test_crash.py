@@ -47,16 +47,16 @@ def enrol_and_erase(server: Server, ledger: Ledger, worker: int, cycle: int) -> 
 
 def check(client: httpx.Client, ledger: Ledger) -> None:
     stored = {}
-    cursor: dict[str, str] = {}
+    cursor: dict[str, str | int] = {"limit": 500}
     while True:
-        page = client.get(f"{GALLERY}/identities", params={"limit": 500} | cursor).raise_for_status().json()
+        page = client.get(f"{GALLERY}/identities", params=cursor).raise_for_status().json()
         for identity in page["identities"]:
             name = identity["identity_id"]
             shots = client.get(f"{GALLERY}/identities/{name}/shots").raise_for_status().json()["shots"]
             stored[name] = {shot["shot_id"] for shot in shots}
         if page["next_cursor"] is None:
             break
-        cursor = {"cursor": page["next_cursor"]}
+        cursor["cursor"] = page["next_cursor"]
     for identity, shots in ledger.shots.items():
         if identity in ledger.uncertain:
             assert shots <= stored.get(identity, shots)  # a cut-off call may have added or erased, as a whole

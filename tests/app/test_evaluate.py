@@ -20,7 +20,7 @@ runner = CliRunner()
 ENTRY = {"origin": "test", "licence": "none", "commercial_use": False}
 
 
-def add_checkpoint(folder: Path, name: str, task: str, network: nn.Module, **entry: Any) -> None:
+def add_checkpoint(folder: Path, name: str, task: str, network: nn.Module, entry: dict[str, Any]) -> None:
     """Write a network's weights, and add them to the manifest."""
     save_file(network.state_dict(), folder / f"{name}.safetensors")
     sha256 = hashlib.sha256((folder / f"{name}.safetensors").read_bytes()).hexdigest()
@@ -34,20 +34,20 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A manifest with a tiny network for each task, untrained but for an age that is always 30."""
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
-    arguments: dict[str, Any] = {"input_size": [32, 16], "width": 8}
     network = models.create("rga_sc_resnet18", input_size=(32, 16), width=8)
-    seen = {"preprocessing": {"size": [32, 16]}, "arguments": arguments}
-    add_checkpoint(folder, "tiny-reid", "reid", network, network="rga_sc_resnet18", **seen)
+    entry: dict[str, Any] = {"network": "rga_sc_resnet18", "preprocessing": {"size": [32, 16]}}
+    entry["arguments"] = {"input_size": [32, 16], "width": 8}
+    add_checkpoint(folder, "tiny-reid", "reid", network, entry)
     for keypoints in (16, 17):
-        arguments = {"num_stacks": 1, "num_keypoints": keypoints, "channels": 16}
-        network = models.create("hourglass_bearpaw", **arguments)
-        seen = {"preprocessing": {"size": [64, 64], "flip": True}, "arguments": arguments}
-        add_checkpoint(folder, f"tiny-pose-{keypoints}", "pose", network, network="hourglass_bearpaw", **seen)
+        entry = {"network": "hourglass_bearpaw", "preprocessing": {"size": [64, 64], "flip": True}}
+        entry["arguments"] = {"num_stacks": 1, "num_keypoints": keypoints, "channels": 16}
+        network = models.create("hourglass_bearpaw", **entry["arguments"])
+        add_checkpoint(folder, f"tiny-pose-{keypoints}", "pose", network, entry)
     network = models.create("glcnn")
     nn.init.zeros_(network.get_parameter("linear_age.weight"))
     with torch.no_grad():
         network.get_parameter("linear_age.bias").copy_(torch.where(torch.arange(100) < 30, 1.0, -1.0))
-    add_checkpoint(folder, "tiny-gait", "gait", network, network="glcnn", preprocessing={"size": [64, 44]})
+    add_checkpoint(folder, "tiny-gait", "gait", network, {"network": "glcnn", "preprocessing": {"size": [64, 44]}})
     return folder
 
 

@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 import models
 from app.commands.weights import weights
 from app.runtime import GOLDEN_COSINE, load_embedder
-from models.checkpoint import Checkpoint, Preprocessing, Source, golden_image, load_network, read_manifest
+from models.checkpoint import Checkpoint, Preprocessing, Source, load_network, read_manifest
+from models.golden import golden_image
 from models.manifest import write_entry
 from tests.models.pickles import Call
 from tests.models.site import Site, serve
@@ -294,6 +295,7 @@ def test_a_pickle_that_would_run_a_command_is_refused(tmp_path: Path) -> None:
         (["--name", "../up"], "cannot be a checkpoint's name"),
         (["--name", "ours"], "choose another name"),
         (["--sha256", "0" * 64], "not 0000"),
+        (["--name", "tiny", "--licence", "CC0"], "has its own size and licence"),
     ],
 )
 def test_options_that_make_no_sense_are_explained(

@@ -18,12 +18,12 @@ from models.checkpoint import (
     Preprocessing,
     Source,
     bundled_weights_dir,
-    golden_image,
     load_network,
     read_manifest,
     verify_sha256,
 )
 from models.families import family_of
+from models.golden import golden_image
 from models.predictors.reid import PersonEmbedder
 
 ARGUMENTS = {"input_size": (32, 16), "width": 8}

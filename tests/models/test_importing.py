@@ -12,11 +12,11 @@ from models.checkpoint import (
     CheckpointError,
     Preprocessing,
     Source,
-    golden_image,
     load_network,
     read_manifest,
     sha256_of,
 )
+from models.golden import golden_image
 from models.importing import Converted, convert, new_checkpoint, store
 from models.manifest import write_entry
 from models.predictors.reid import PersonEmbedder

@@ -50,11 +50,8 @@ def test_a_prefix_of_some_names_only_stays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_state_dict", "net"])
 def test_the_state_is_found_beside_an_optimizer(tmp_path: Path, wrapper: str) -> None:
-    network = nn.Linear(2, 2)
-    optimizer = torch.optim.Adam(network.parameters())
-    network(torch.ones(2)).sum().backward()
-    optimizer.step()
-    contents = {"epoch": 7, "arch": "hg", "optimizer": optimizer.state_dict(), wrapper: prefixed("model.module.")}
+    optimizer = {"state": {0: {"step": 7, "exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 1e-3, "params": [0]}]}
+    contents = {"epoch": 7, "arch": "hg", "optimizer": optimizer, wrapper: prefixed("model.module.")}
 
     official = read_official_file(written(tmp_path, contents))
 

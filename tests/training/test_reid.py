@@ -15,7 +15,7 @@ from models.checkpoint import load_network, read_manifest
 from training.datasets import ReidImages, load_reid
 from training.reid import ReidRecipe, one_cycle_learning_rate, rga_learning_rate, train
 from training.reid_evaluation import evaluate, held_out_split
-from training.release import fit_threshold, load_test_set, release_reid
+from training.release import draft_reid, fit_threshold, load_test_set, release_reid
 
 TINY = ReidRecipe(
     network="rga_sc_resnet18",
@@ -111,9 +111,9 @@ def test_a_released_run_is_a_checkpoint_that_loads(data_folder: Path, data: Reid
     train(data, TINY, tmp_path / "run", "gaitkeeper train reid", silent)
     weights = tmp_path / "weights"
     weights.mkdir()
-    entry = {"licence": "research", "commercial_use": False, "trained_on": ["drawn people"], "notes": ""}
+    draft = draft_reid("tiny", "research", False, ["drawn people"], "")
 
-    release_reid(tmp_path / "run", "tiny", [data_folder], [load_test_set(data_folder)], weights, entry)
+    release_reid(tmp_path / "run", draft, [data_folder], [load_test_set(data_folder)], weights)
 
     checkpoint = read_manifest(weights)["tiny"]
     network = load_network(checkpoint, weights)

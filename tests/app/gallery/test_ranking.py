@@ -46,7 +46,7 @@ def view_of(people: People, build: IndexBuilder = FaissIndex.build, seed: int = 
         identity_keys=np.array([shots[at][0] for at in order], np.int64),
         shot_ids=np.array([shots[at][1] for at in order], SHOT_ID),
         cameras=np.full(len(shots), None),
-        embeddings=np.array([shots[at][2] for at in order], np.float32).reshape(-1, DIM),
+        embeddings=np.array([shots[at][2] for at in order] or np.empty((0, DIM)), np.float32),
     )
     gallery = GalleryRow(1, "people", CHECKPOINT, DIM, None, {}, 0.0)
     return View.build(Change(7, gallery=gallery, named=tuple(names), enrolled=columns), build)
@@ -99,12 +99,15 @@ def test_a_large_crowd_is_ranked_exactly(aggregate: Aggregate, query_count: int)
     assert [one.similarity for one in ranking.identities] == pytest.approx([one.similarity for one in by_hand])
 
 
-def test_a_crowd_of_doubles_comes_in_order_of_ids() -> None:
-    row = random_vectors(1, seed=0)
-    names = [f"p{number:03}" for number in np.random.default_rng(0).permutation(500)]
-    people = {name: {f"{name}-{shot}": row[0] for shot in range(3)} for name in names}
+@every_index
+@pytest.mark.parametrize("dim", [16, 100, 512])
+@pytest.mark.parametrize("query_count", [1, 5])
+def test_a_crowd_of_doubles_comes_in_order_of_ids(build: IndexBuilder, dim: int, query_count: int) -> None:
+    rows = random_vectors(query_count + 1, seed=dim, dim=dim)
+    names = [f"p{number:03}" for number in np.random.default_rng(0).permutation(150)]
+    people = {name: {f"{name}-{shot}": rows[0] for shot in range(2)} for name in names}
 
-    ranking = view_of(people).search(row, 5, "mean")
+    ranking = view_of(people, build).search(rows[1:], 5, "mean")
 
     assert [one.identity_id for one in ranking.identities] == ["p000", "p001", "p002", "p003", "p004"]
     assert [one.best_shot.shot_id for one in ranking.identities][:2] == ["p000-0", "p001-0"]
