@@ -109,7 +109,7 @@ def run() -> Iterator[str]:
 def report(published: Published, rounds: int = 3) -> str:
     """One line of the table; a ratio above 1 says how many times faster the served network is."""
     parameters, giga_macs = count(published)
-    same = parameters == published.parameters and round(giga_macs, 3) == published.giga_macs
+    same = parameters == published.parameters and abs(giga_macs - published.giga_macs) < 1e-3
     size = f"{published.size[0]}x{published.size[1]}"
     line = f"{published.label:24} {size:>8} {parameters:12,} {giga_macs:7.3f} {'yes' if same else 'NO':>12}"
     served, plain = _builds(published)

@@ -1,13 +1,14 @@
-"""Embeddings are checked before they meet a gallery."""
+"""What comes in is checked before it meets a gallery."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.gallery.changes import GalleryRow
-from app.gallery.domain import Embeddings
-from app.gallery.errors import CheckpointMismatch, DimensionMismatch, InvalidEmbedding
+from app.gallery.domain import Embeddings, Metadata
+from app.gallery.errors import CheckpointMismatch, DimensionMismatch, InvalidEmbedding, InvalidMetadata
 
 # Half precision networks and rounding to six decimals on the wire stay below this.
 LENGTH_TOLERANCE = 2e-3
@@ -21,6 +22,18 @@ def check_checkpoint(gallery: GalleryRow, checkpoint: str) -> None:
     """
     if checkpoint != gallery.checkpoint:
         raise CheckpointMismatch(gallery.name, gallery.checkpoint, checkpoint)
+
+
+def check_metadata(metadata: Metadata | None) -> None:
+    """Refuse what JSON in UTF-8 cannot hold: NaN, infinities, lone surrogates, objects of Python's own.
+
+    Raises:
+        InvalidMetadata: `metadata` is such.
+    """
+    try:
+        json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidMetadata(str(error)) from error
 
 
 def checked_embeddings(gallery: GalleryRow, rows: Sequence[NDArray[np.floating]] | NDArray[np.floating]) -> Embeddings:

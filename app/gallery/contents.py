@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from app.gallery.changes import SHOT_ID, Change, GalleryRow, IdentityName, ShotColumns
 from app.gallery.errors import DamagedShot
-from app.gallery.gallery_rows import current_version
+from app.gallery.gallery_rows import current_version, read_gallery
 from app.gallery.schema import embeddings, identities, shots
 from app.gallery.slots import STORED, checksum
 
@@ -26,7 +26,9 @@ def read_contents(connection: Connection, gallery: GalleryRow) -> Change:
     names = select(identities.c.key, identities.c.identity_id, identities.c.label)
     rows = connection.execute(names.where(identities.c.gallery_key == gallery.key))
     named = tuple(IdentityName(*row) for row in rows)
-    return Change(version, gallery=gallery, named=named, enrolled=_read_shots(connection, gallery))
+    return Change(
+        version, gallery=read_gallery(connection, gallery), named=named, enrolled=_read_shots(connection, gallery)
+    )
 
 
 def _read_shots(connection: Connection, gallery: GalleryRow) -> ShotColumns:

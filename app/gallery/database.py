@@ -141,12 +141,19 @@ def _as_storage_failure() -> Iterator[None]:
 class DirectoryLock:
     """Holds a directory against a second process, whose changes this one would not see, until closed or killed.
 
+    Args:
+        directory: made, for the owner only, if it is not there.
+
     Raises:
-        StorageFailure: another process holds it.
+        StorageFailure: another process holds it, or it cannot be written to.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._descriptor = os.open(directory / "gallery.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(directory / "gallery.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StorageFailure(f"galleries cannot be kept in {directory}: {error.strerror}") from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -21,7 +21,7 @@ LOOKED_UP_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Request:
+class EnrolmentRequest:
     """What one call wants enrolled.
 
     Attributes:
@@ -46,7 +46,7 @@ class _New:
     content_id: str
 
 
-def enrol(connection: Connection, gallery: GalleryRow, request: Request, now: float) -> Outcome[Enrolment]:
+def enrol(connection: Connection, gallery: GalleryRow, request: EnrolmentRequest, now: float) -> Outcome[Enrolment]:
     """Add the shots that are not there yet, and the identity if it is new.
 
     Within an identity the same picture is one shot, and so is the same embedding where no picture is named. Under
@@ -69,7 +69,7 @@ def enrol(connection: Connection, gallery: GalleryRow, request: Request, now: fl
 
 
 def _enrol(
-    connection: Connection, gallery: GalleryRow, request: Request, version: int, now: float
+    connection: Connection, gallery: GalleryRow, request: EnrolmentRequest, version: int, now: float
 ) -> Outcome[Enrolment]:
     known = find_identity(connection, gallery, request.identity_id)
     new, answers = _sort_out(connection, known, request)
@@ -88,7 +88,7 @@ def _enrol(
 
 
 def _sort_out(
-    connection: Connection, identity: IdentityName | None, request: Request
+    connection: Connection, identity: IdentityName | None, request: EnrolmentRequest
 ) -> tuple[list[_New], list[EnrolledShot]]:
     content_ids = [_content_id(shot, row) for shot, row in zip(request.shots, request.embeddings, strict=True)]
     there = _stored(connection, identity.key, content_ids) if identity else {}
@@ -119,7 +119,7 @@ def _store(
     connection: Connection,
     gallery: GalleryRow,
     identity_key: int,
-    request: Request,
+    request: EnrolmentRequest,
     new: Sequence[_New],
     version: int,
     now: float,
@@ -166,7 +166,7 @@ def _content_id(shot: NewShot, embedding: Embeddings) -> str:
     return f"embedding:{hashlib.sha256(embedding.astype(STORED).tobytes()).hexdigest()}"
 
 
-def _fingerprint(request: Request) -> str:
+def _fingerprint(request: EnrolmentRequest) -> str:
     described = [
         [_content_id(shot, row), shot.camera, shot.taken_at, shot.metadata]
         for shot, row in zip(request.shots, request.embeddings, strict=True)

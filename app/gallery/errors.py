@@ -61,6 +61,14 @@ class InvalidEmbedding(GalleryError):
         self.gallery, self.index, self.length = gallery, index, length
 
 
+class InvalidMetadata(GalleryError):
+    """Metadata cannot be written as JSON."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"metadata cannot be written as JSON: {reason}")
+        self.reason = reason
+
+
 class IdempotencyConflict(GalleryError):
     """An idempotency key comes back with another enrolment than the first time."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.gallery.changes import GalleryRow, Outcome
-from app.gallery.checks import check_checkpoint, checked_embeddings
+from app.gallery.checks import check_checkpoint, check_metadata, checked_embeddings
 from app.gallery.database import Database, DirectoryLock
 from app.gallery.domain import (
     Aggregate,
@@ -25,7 +25,7 @@ from app.gallery.domain import (
     Ranking,
     Shot,
 )
-from app.gallery.enrolment import Request
+from app.gallery.enrolment import EnrolmentRequest
 from app.gallery.errors import UnknownGallery
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import IndexBuilder
@@ -77,7 +77,6 @@ class GalleryStore:
             raise ValueError("galleries need a directory or the URL of a database")
         with ExitStack() as resources:
             if data_dir is not None:
-                data_dir.mkdir(parents=True, exist_ok=True)
                 resources.enter_context(closing(DirectoryLock(data_dir)))
             database = resources.enter_context(closing(Database(url or f"sqlite:///{data_dir}/{DATABASE_FILE}")))
             store = cls(database, build_index, clock)
@@ -108,7 +107,9 @@ class GalleryStore:
 
         Raises:
             GalleryExists: there is one of that name.
+            InvalidMetadata: `metadata` is not JSON.
         """
+        check_metadata(metadata)
         with self._naming:
             row = self._records.create_gallery(name, checkpoint, embedding_dim, label, metadata or {})
             self._galleries[name] = self._live(row)
@@ -127,7 +128,8 @@ class GalleryStore:
         return self._named(name).view.info()
 
     def update(self, name: str, label: str | None, metadata: Metadata | None) -> GalleryInfo:
-        """Set a gallery's label and metadata, each unless it is None."""
+        """Set a gallery's label and metadata, each unless it is None; raises InvalidMetadata."""
+        check_metadata(metadata)
         gallery = self._named(name)
         gallery.write(partial(self._records.update_gallery, label=label, metadata=metadata))
         return gallery.view.info()
@@ -167,17 +169,21 @@ class GalleryStore:
             DimensionMismatch: so it seems from the embeddings.
             IdempotencyConflict: the key was used for another enrolment.
             InvalidEmbedding: an embedding is not finite or not of unit length.
+            InvalidMetadata: a shot's metadata is not JSON.
             ValueError: there are no shots.
         """
+        for shot in shots:
+            check_metadata(shot.metadata)
         live = self._named(gallery)
         row = live.view.gallery
         check_checkpoint(row, checkpoint)
         embeddings = checked_embeddings(row, [shot.embedding for shot in shots])
-        request = Request(identity_id, shots, embeddings, label, idempotency_key)
+        request = EnrolmentRequest(identity_id, shots, embeddings, label, idempotency_key)
         return live.write(partial(self._records.enrol, request=request))
 
     def put_identity(self, gallery: str, identity_id: str, label: str | None, metadata: Metadata) -> Identity:
-        """Add an identity without shots, or replace the label and metadata of one that is there."""
+        """Add an identity without shots, or replace the label and metadata of one; raises InvalidMetadata."""
+        check_metadata(metadata)
         change = partial(self._records.put_identity, identity_id=identity_id, label=label, metadata=metadata)
         return self._named(gallery).write(change)
 
@@ -186,7 +192,8 @@ class GalleryStore:
         return self._records.identity(self._named(gallery).view.gallery, identity_id)
 
     def update_identity(self, gallery: str, identity_id: str, label: str | None, metadata: Metadata | None) -> Identity:
-        """Set an identity's label and metadata, each unless it is None; raises UnknownIdentity."""
+        """Set label and metadata, each unless it is None; raises UnknownIdentity and InvalidMetadata."""
+        check_metadata(metadata)
         change = partial(self._records.update_identity, identity_id=identity_id, label=label, metadata=metadata)
         return self._named(gallery).write(change)
 

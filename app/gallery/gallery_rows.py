@@ -15,6 +15,11 @@ def list_galleries(connection: Connection) -> list[GalleryRow]:
     return [_gallery_row(row) for row in connection.execute(select(*_COLUMNS).order_by(galleries.c.name))]
 
 
+def read_gallery(connection: Connection, gallery: GalleryRow) -> GalleryRow:
+    """A gallery's record as it is now."""
+    return _gallery_row(connection.execute(select(*_COLUMNS).where(galleries.c.key == gallery.key)).one())
+
+
 def create_gallery(
     connection: Connection,
     name: str,
@@ -48,7 +53,7 @@ def update_gallery(
 ) -> Outcome[None]:
     """Set the label and the metadata, each unless it is None."""
     version = next_version(connection, gallery)
-    stored = _gallery_row(connection.execute(_only(gallery)).one())
+    stored = read_gallery(connection, gallery)
     wanted = {
         "label": stored.label if label is None else label,
         "metadata": stored.metadata if metadata is None else metadata,
@@ -57,7 +62,7 @@ def update_gallery(
         return Outcome(None)
     connection.execute(update(galleries).where(galleries.c.key == gallery.key).values(wanted))
     set_version(connection, gallery, version)
-    return Outcome(None, Change(version, gallery=_gallery_row(connection.execute(_only(gallery)).one())))
+    return Outcome(None, Change(version, gallery=read_gallery(connection, gallery)))
 
 
 def current_version(connection: Connection, gallery: GalleryRow) -> int:
@@ -87,10 +92,6 @@ def _version(found: int | None, gallery: GalleryRow) -> int:
     if found is None:
         raise UnknownGallery(gallery.name)
     return found
-
-
-def _only(gallery: GalleryRow) -> Select[tuple[object, ...]]:
-    return select(*_COLUMNS).where(galleries.c.key == gallery.key)
 
 
 def _gallery_row(row: Row[tuple[object, ...]]) -> GalleryRow:

@@ -7,7 +7,7 @@ from app.gallery.changes import Change, GalleryRow, Outcome
 from app.gallery.contents import read_contents
 from app.gallery.database import Database
 from app.gallery.domain import Enrolment, ErasureReceipt, Identity, Metadata, Shot
-from app.gallery.enrolment import Request, enrol
+from app.gallery.enrolment import EnrolmentRequest, enrol
 from app.gallery.shot_rows import list_shots
 
 
@@ -81,7 +81,7 @@ class Records:
         with self._database.write() as connection:
             return erasure.erase_identity(connection, gallery, identity_id, self._clock())
 
-    def enrol(self, gallery: GalleryRow, request: Request) -> Outcome[Enrolment]:
+    def enrol(self, gallery: GalleryRow, request: EnrolmentRequest) -> Outcome[Enrolment]:
         """Add shots of one person; raises IdempotencyConflict."""
         with self._database.write() as connection:
             return enrol(connection, gallery, request, self._clock())

@@ -16,7 +16,7 @@ from tests.app.gallery.support import CHECKPOINT, open_store, ranking_by_hand, s
 
 WRITERS = 3
 READERS = 2
-CALLS = 50
+CALLS = 40
 ROWS = sign_vectors(500, seed=21)
 AGGREGATES: tuple[Aggregate, ...] = ("mean", "best")
 

@@ -18,7 +18,7 @@ from tests.app.gallery.journal import check, count_acknowledged, read_journals
 from tests.app.gallery.support import CHECKPOINT, open_store
 
 ROOT = Path(__file__).resolve().parents[3]
-KILLS = 20
+KILLS = 16
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_killed_writer_leaves_what_was_acknowledged_and_nothing_else(
     data_dir, journal_dir = tmp_path / "data", tmp_path / "journals"
     journal_dir.mkdir()
     for kill in range(KILLS):
-        kill_after(writers, data_dir, journal_dir, f"w{kill}", chance.randint(1, 20))
+        kill_after(writers, data_dir, journal_dir, f"w{kill}", chance.randint(1, 12))
 
         store = open_store(data_dir)
         calls = check(observe(store), read_journals(journal_dir))

@@ -101,6 +101,19 @@ def test_a_place_has_to_be_named() -> None:
         GalleryStore.open(None)
 
 
+def test_a_place_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StorageFailure, match="cannot be kept"):
+        GalleryStore.open(tmp_path / "file")
+
+
+def test_a_new_directory_is_for_its_owner_only(tmp_path: Path) -> None:
+    open_store(tmp_path / "new" / "data").close()
+
+    assert (tmp_path / "new" / "data").stat().st_mode & 0o077 == 0
+
+
 def test_a_database_can_be_named_by_url(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     store = GalleryStore.open(None, url=url)

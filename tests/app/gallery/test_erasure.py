@@ -45,7 +45,7 @@ def test_no_file_holds_an_erased_embedding(tmp_path: Path, dim: int) -> None:
 def test_no_file_holds_an_erased_embedding_after_much_coming_and_going(tmp_path: Path) -> None:
     chance, store = random.Random(0), GalleryStore.open(tmp_path)
     store.create("people", CHECKPOINT, 16)
-    rows = random_vectors(2000, seed=0)
+    rows = random_vectors(1500, seed=0)
     there: dict[str, Embeddings] = {}
     for step in range(0, len(rows), 50):
         name = f"p{step}"

@@ -13,6 +13,7 @@ from app.gallery.errors import (
     GalleryExists,
     IdempotencyConflict,
     InvalidEmbedding,
+    InvalidMetadata,
     UnknownGallery,
     UnknownIdentity,
     UnknownShot,
@@ -361,6 +362,24 @@ def test_nothing_to_enrol_or_to_look_for_is_refused(store: GalleryStore) -> None
         store.search("people", ROWS[:0], 1, "mean", CHECKPOINT)
     with pytest.raises(ValueError, match="vector"):
         store.search("people", ROWS[0], 1, "mean", CHECKPOINT)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {1, 2}, b"bytes"])
+def test_metadata_that_is_not_json_is_refused(store: GalleryStore, value: object) -> None:
+    store.put_identity("people", "ann", None, {})
+    metadata = {"key": [value]}
+
+    for call in (
+        lambda: store.create("others", CHECKPOINT, DIM, None, metadata),
+        lambda: store.update("people", None, metadata),
+        lambda: store.put_identity("people", "bob", None, metadata),
+        lambda: store.update_identity("people", "ann", None, metadata),
+        lambda: store.enrol("people", "ann", [NewShot(ROWS[0], metadata=metadata)], CHECKPOINT),
+    ):
+        with pytest.raises(InvalidMetadata):
+            call()
+
+    assert (store.names(), store.info("people").version) == (["people"], 1)
 
 
 def test_quality_is_a_share() -> None:

@@ -10,7 +10,7 @@ import pytest
 from app.gallery.changes import GalleryRow, Outcome
 from app.gallery.database import Database
 from app.gallery.domain import Enrolment, NewShot
-from app.gallery.enrolment import Request
+from app.gallery.enrolment import EnrolmentRequest
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.live import LiveGallery
 from app.gallery.records import Records
@@ -37,8 +37,8 @@ def live(records: Records, background: ByHand) -> LiveGallery:
     return LiveGallery(row, records, partial(FaissIndex.build, compact_after=3), background)
 
 
-def request(number: int) -> Request:
-    return Request(f"p{number}", [NewShot(ROWS[number])], ROWS[[number]], None, None)
+def request(number: int) -> EnrolmentRequest:
+    return EnrolmentRequest(f"p{number}", [NewShot(ROWS[number])], ROWS[[number]], None, None)
 
 
 def enrol(live: LiveGallery, records: Records, *numbers: int) -> None:
@@ -102,12 +102,14 @@ def test_a_view_that_missed_a_commit_is_built_anew(
     live: LiveGallery, records: Records, background: ByHand, caplog: pytest.LogCaptureFixture
 ) -> None:
     enrol(live, records, 0)
+    live.write(partial(records.update_gallery, label="All", metadata=None))
     records.enrol(live.view.gallery, request(1))
     assert found(live) == names(0)
 
     enrol(live, records, 2)
 
     assert found(live) == names(0, 1, 2)
+    assert (live.view.info().label, live.view.info().version) == ("All", 4)
     assert "rebuilt" in caplog.text
 
 
