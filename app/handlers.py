@@ -23,6 +23,7 @@ GALLERY_KINDS: dict[type[gallery.GalleryError], tuple[errors.ProblemKind, str | 
     gallery.CheckpointMismatch: (errors.CHECKPOINT_MISMATCH, "gallery"),
     gallery.DimensionMismatch: (errors.INVALID_FIELD, "embedding"),
     gallery.InvalidEmbedding: (errors.INVALID_FIELD, "embedding"),
+    gallery.InvalidMetadata: (errors.INVALID_FIELD, "metadata"),
     gallery.IdempotencyConflict: (errors.IDEMPOTENCY_CONFLICT, "Idempotency-Key"),
     gallery.DamagedShot: (errors.DAMAGED, None),
     gallery.StorageFailure: (errors.STORAGE, None),
