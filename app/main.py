@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from app.gallery.errors import GalleryError
 from app.handlers import install_handlers
 from app.routers import galleries, health, reid
 from app.runtime import open_runtime
 from app.settings import Settings
 from app.telemetry import RequestIds
+from models.checkpoint import CheckpointError
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -17,9 +19,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_runtime(settings) as runtime:
-            app.state.runtime = runtime
-            yield
+        try:
+            async with open_runtime(settings) as runtime:
+                app.state.runtime = runtime
+                yield
+        except (CheckpointError, GalleryError, OSError, ValueError) as error:
+            app.state.startup_problem = str(error)
+            raise
 
     app = FastAPI(
         title="Gaitkeeper",

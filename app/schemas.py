@@ -1,8 +1,9 @@
 """Request and response bodies, and how they are made from domain objects."""
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from app.gallery import domain
 from app.pipelines.reid import Answer, Embedded, Timings
@@ -13,6 +14,48 @@ Name = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}$"),
     Field(description="1 to 128 letters, digits and . _ @ : -, beginning with a letter or digit."),
 ]
+
+
+MAX_METADATA_BYTES = 16_384
+MAX_METADATA_DEPTH = 16
+
+
+def _object_from_text(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError('must be a JSON object, for example {"door": 3}') from None
+
+
+def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+    if _depth(metadata) > MAX_METADATA_DEPTH:
+        raise ValueError(f"is nested more than {MAX_METADATA_DEPTH} deep")
+    try:
+        size = len(json.dumps(metadata, allow_nan=False, ensure_ascii=False).encode())
+    except ValueError:
+        raise ValueError("holds a number or a character that JSON cannot carry") from None
+    if size > MAX_METADATA_BYTES:
+        raise ValueError(f"has {size} bytes as JSON; at most {MAX_METADATA_BYTES} are kept")
+    return metadata
+
+
+def _depth(value: object) -> int:
+    """How deep lists and objects are nested; counted level by level, because recursion could be exhausted."""
+    depth, level = 0, [value]
+    while level:
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        depth += 1
+    return depth
+
+
+Metadata = Annotated[dict[str, Any], BeforeValidator(_object_from_text), AfterValidator(_bounded)]
 
 
 class Problem(BaseModel):
@@ -144,7 +187,7 @@ class NewGallery(BaseModel):
 
     name: Name
     label: str | None = Field(None, max_length=256)
-    metadata: dict[str, Any] = {}
+    metadata: Metadata = {}
 
 
 class Changes(BaseModel):
@@ -153,7 +196,7 @@ class Changes(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     label: str | None = Field(None, max_length=256)
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
 
 
 class Gallery(BaseModel):

@@ -116,6 +116,11 @@ class _InMemoryParser(MultiPartParser):
     """Starlette's parser, keeping every part in memory: pictures of people never touch a temporary folder."""
 
     spool_max_size = 0  # SpooledTemporaryFile's word for "never roll over to disk"
+    complete = False
+
+    def on_end(self) -> None:
+        """The closing boundary was there, so nothing was cut off."""
+        self.complete = True
 
 
 async def _read_multipart(request: Request, limits: UploadLimits, image_fields: tuple[str, ...]) -> Upload:
@@ -134,9 +139,14 @@ async def _read_multipart(request: Request, limits: UploadLimits, image_fields: 
         raise ProblemError(MALFORMED, f"the multipart body cannot be read: {error.message}") from None
     except UnicodeDecodeError:
         raise ProblemError(MALFORMED, "the multipart body has text that is not UTF-8") from None
+    if not parser.complete:
+        raise ProblemError(MALFORMED, "the multipart body ended early: its closing boundary is missing")
     upload = Upload()
     for name, value in form.multi_items():
         if not isinstance(value, UploadFile):
+            if name in image_fields:
+                detail = f"{name} came as text; send it as a file (with curl: -F {name}=@picture.jpg)"
+                raise ProblemError(INVALID_FIELD, detail, field=name)
             upload.fields[name] = value
         elif name in image_fields:
             upload.files.setdefault(name, []).append(await value.read())
@@ -179,6 +189,6 @@ def _from_base64(text: object, name: str) -> bytes:
     if not isinstance(text, str):
         raise ProblemError(INVALID_FIELD, f"{name} must be base64 text or a list of it", field=name)
     try:
-        return base64.b64decode(text.removeprefix("data:").split("base64,")[-1], validate=True)
+        return base64.b64decode("".join(text.split("base64,")[-1].split()), validate=True)
     except (binascii.Error, ValueError):
         raise ProblemError(INVALID_FIELD, f"{name} is not valid base64", field=name) from None

@@ -46,10 +46,18 @@ def demo(
     from models.checkpoint import CheckpointError
 
     try:
-        crops = _read(data) if data else sample_crops()
+        crops = _read(data) if data else _draw(out / "crops")
         asyncio.run(_run(crops, out, identities, queries))
     except (CheckpointError, GalleryError, ValueError, OSError) as error:
         fail(str(error))
+
+
+def _draw(folder: Path) -> list[Sample]:
+    crops = sample_crops()
+    folder.mkdir(parents=True, exist_ok=True)
+    for crop in crops:
+        (folder / f"{crop.identity}_{crop.camera}.jpg").write_bytes(crop.jpeg)
+    return crops
 
 
 def _read(folder: Path) -> list[Sample]:
@@ -80,7 +88,13 @@ async def _run(crops: Sequence[Sample], out: Path, identities: int, queries: int
                 for shot, crop in zip(result.shots, enrolled, strict=True):
                     story.pictures[shot.shot_id] = (crop.identity, crop.jpeg)
                 shots += len(enrolled)
-            say(f"enrolled {len(people)} people, {shots} shots; model {runtime.reid.checkpoint.name}\n")
+            say(f"enrolled {len(people)} people, {shots} shots; model {runtime.reid.checkpoint.name}")
+            threshold = runtime.reid.checkpoint.threshold
+            if threshold:
+                say(
+                    f"decision: match from similarity {threshold.similarity} on, which"
+                    f" {100 * threshold.false_match_rate:g} % of strangers reach; below, unknown\n"
+                )
             say(f"{'query':12} {'camera':7} {'rank':>4} {'identity':12} {'similarity':>10} {'shots':>6}  decision")
             shown = set(people[:: max(1, len(people) // queries)][:queries])
             for person in people:

@@ -1,5 +1,6 @@
 """`gaitkeeper serve`: the HTTP service."""
 
+import logging
 import signal
 from pathlib import Path
 from types import FrameType
@@ -37,8 +38,9 @@ def serve(
 
     configure_logging(settings.log_level)
     signal.signal(signal.SIGTERM, _leave)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -46,6 +48,16 @@ def serve(
         timeout_graceful_shutdown=30,
         server_header=False,
     )
+    # Bound first: a taken port should be told before networks are loaded.
+    sockets = [config.bind_socket()]
+    # Uvicorn would log what stops the start as a traceback; it is told below in one line.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith("Traceback"))
+    server = uvicorn.Server(config)
+    try:
+        server.run(sockets)
+    finally:
+        if hasattr(app.state, "startup_problem"):
+            fail(app.state.startup_problem)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

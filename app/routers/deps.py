@@ -64,11 +64,14 @@ def parse_fields(options: type[Options], fields: dict[str, Any]) -> Options:
         raise invalid_field(error.errors()) from None
 
 
+MAX_ECHO = 100  # characters of a client's own words in an answer
+
+
 def invalid_field(errors: Sequence[Any]) -> ProblemError:
     """The problem for pydantic's findings: names the first field and what it must be."""
     first = errors[0]
     path = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
-    name = ".".join(path) or "body"
+    name = path[0][:MAX_ECHO] if path else "body"
     context = first.get("ctx", {})
     limit = next((context[key] for key in ("le", "lt", "ge", "gt", "max_length") if key in context), None)
     return ProblemError(INVALID_FIELD, f"{name}: {first['msg']}", field=name, limit=limit)

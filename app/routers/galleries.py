@@ -2,11 +2,10 @@
 
 import base64
 import binascii
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app import openapi
 from app.errors import INVALID_FIELD, PROTECTED, ProblemError
@@ -22,6 +21,7 @@ from app.schemas import (
     Gallery,
     Identity,
     IdentityPage,
+    Metadata,
     Name,
     NewGallery,
     Shot,
@@ -33,10 +33,6 @@ router = APIRouter(prefix="/galleries", tags=["galleries"])
 IdempotencyKey = Annotated[str | None, Header(max_length=255)]
 
 
-def _json_object(value: object) -> object:
-    return orjson.loads(value) if isinstance(value, str) else value
-
-
 class EnrolOptions(BaseModel):
     """Fields of an enrolment beside the pictures."""
 
@@ -45,7 +41,7 @@ class EnrolOptions(BaseModel):
     label: str | None = Field(None, max_length=256, description="Shown with the identity; kept if it has one.")
     camera: str | None = Field(None, max_length=128, description="Which camera saw the crops.")
     taken_at: float | None = Field(None, description="When, in seconds since 1970.", allow_inf_nan=False)
-    metadata: Annotated[dict[str, Any], BeforeValidator(_json_object)] = Field({}, description="JSON object.")
+    metadata: Metadata = Field({}, description="JSON object, stored with each shot.")
 
 
 @router.get("", response_model=list[Gallery], responses=openapi.PROBLEMS)
@@ -144,7 +140,7 @@ async def enrol(
         camera=options.camera,
         taken_at=options.taken_at,
         metadata=options.metadata,
-        idempotency_key=idempotency_key,
+        idempotency_key=(idempotency_key or "").strip() or None,  # an unset variable of a client is no key
     )
     created = any(shot.status == "created" for shot in enrolment.shots)
     return reply(_enrolled(request, embedded, enrolment), 201 if created else 200)

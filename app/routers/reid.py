@@ -1,5 +1,6 @@
 """Embeddings, search and verification."""
 
+import asyncio
 import base64
 import io
 from collections.abc import Sequence
@@ -25,9 +26,12 @@ NPY = "application/x-npy"
 
 def _json_text(value: object) -> object:
     """Form fields are text; those that hold a list are JSON."""
-    if isinstance(value, str):
+    if not isinstance(value, str):
+        return value
+    try:
         return orjson.loads(value)
-    return value
+    except ValueError:
+        raise ValueError("must be a JSON list of numbers") from None
 
 
 class EmbedOptions(BaseModel):
@@ -106,9 +110,7 @@ async def verify(request: Request, reid: Reid) -> Response:
     upload = await upload_of(request, ("image_a", "image_b"))
     parse_fields(VerifyOptions, upload.fields)
     files_a, files_b = upload.images("image_a"), upload.images("image_b")
-    both = await reid.embed([*files_a, *files_b])
-    a = Embedded(both.items[: len(files_a)], both.timings)
-    b = Embedded(both.items[len(files_a) :], both.timings)
+    a, b = await asyncio.gather(reid.embed(files_a, "image_a"), reid.embed(files_b, "image_b"))
     similarity = verification_similarity(a.embeddings(), b.embeddings())
     return reply(_verification(request, reid, similarity, a, b))
 
@@ -133,7 +135,8 @@ def unit_rows(embedding: Sequence[float] | Sequence[Sequence[float]], dim: int) 
         ProblemError: wrong length, not finite, or all zero.
     """
     try:
-        rows = np.atleast_2d(np.asarray(embedding, np.float32))
+        # Double precision, because the square of a large float32 is infinite and of a small one zero.
+        rows = np.atleast_2d(np.asarray(embedding, np.float64))
     except ValueError:
         raise ProblemError(INVALID_FIELD, "embedding rows differ in length", field="embedding") from None
     if rows.ndim != 2 or rows.shape[1] != dim:

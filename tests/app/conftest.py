@@ -23,6 +23,7 @@ class Server:
 
     process: subprocess.Popen[bytes]
     url: str
+    data_dir: Path
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60)
@@ -45,7 +46,7 @@ def start_server(data_dir: Path, **settings: str) -> Server:
     command = [sys.executable, "-c", "from app.cli import main; main()", "serve"]
     arguments = ["--port", str(port), "--data-dir", str(data_dir)]
     process = subprocess.Popen(command + arguments, cwd=ROOT, env=environment)
-    server = Server(process, f"http://127.0.0.1:{port}")
+    server = Server(process, f"http://127.0.0.1:{port}", data_dir)
     for _ in range(600):
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with exit code {process.returncode}")

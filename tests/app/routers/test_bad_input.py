@@ -96,3 +96,19 @@ def test_a_limit_out_of_range_is_refused(client: httpx.Client, limit: str) -> No
 
 def test_a_wrong_method_is_told(client: httpx.Client) -> None:
     assert client.get("/v1/reid/query").json()["type"] == "/problems/method-not-allowed"
+
+
+def test_a_multipart_body_that_was_cut_off_is_refused(client: httpx.Client) -> None:
+    request = client.build_request("POST", URL, files=[("image", GOOD), ("image", GOOD)])
+    whole = request.read()
+
+    response = client.post(URL, content=whole[:-300], headers={"Content-Type": request.headers["content-type"]})
+
+    assert (response.status_code, response.json()["type"]) == (400, "/problems/malformed-request")
+    assert "ended early" in response.json()["detail"]
+
+
+def test_a_picture_that_came_as_text_is_told_how_to_send_it(client: httpx.Client) -> None:
+    response = client.post(URL, files=[("image", (None, "picture.jpg"))])
+
+    assert "@picture.jpg" in response.json()["detail"]

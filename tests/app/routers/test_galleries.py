@@ -146,3 +146,37 @@ def test_what_is_not_there_is_a_404_that_says_what(client: httpx.Client, method:
 
     assert (response.status_code, response.json()["type"]) == (404, f"/problems/{kind}")
     assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+        '{"a": "\\ud800"}',
+        "[1]",
+        '{"a": ' + "[" * 300 + "]" * 300 + "}",
+        "{}x",
+        '{"a": "' + "x" * 20000 + '"}',
+    ],
+    ids=["NaN", "Infinity", "surrogate", "list", "deep", "not JSON", "large"],
+)
+def test_metadata_that_cannot_be_kept_is_refused_everywhere(client: httpx.Client, gallery: str, metadata: str) -> None:
+    json_type = {"Content-Type": "application/json"}
+    body = f'{{"metadata": {metadata}}}'.encode()
+
+    answers = [
+        client.put(f"{gallery}/identities/anna", content=body, headers=json_type),
+        client.patch(gallery, content=body, headers=json_type),
+        enrol(client, gallery, "anna", JPEGS[0], metadata=metadata),
+    ]
+
+    assert [answer.status_code // 100 for answer in answers] == [4, 4, 4]
+    assert client.get(f"{gallery}/identities").json()["identities"] == []
+
+
+def test_an_empty_idempotency_key_is_none(client: httpx.Client, gallery: str) -> None:
+    for identity in ("anna", "bert"):
+        url = f"{gallery}/identities/{identity}/shots"
+        answer = client.post(url, files={"image": JPEGS[0]}, headers={"Idempotency-Key": ""})
+        assert answer.status_code == 201
