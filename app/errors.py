@@ -52,8 +52,6 @@ OVERLOADED = ProblemKind("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, "The serv
 NOT_READY = ProblemKind("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, "The service is not ready")
 INTERNAL = ProblemKind("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed")
 
-KINDS = tuple(value for value in list(globals().values()) if isinstance(value, ProblemKind))
-
 
 class ProblemError(Exception):
     """A request, or one item of it, that gets a problem for an answer.
