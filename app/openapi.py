@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.schemas import Problem
+from app.schemas.common import Problem
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "default": {

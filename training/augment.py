@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import torch
@@ -9,6 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.transforms import Normalisation, resize, to_tensor
+
+COLOUR_ORDERS = [list(order) for order in permutations(range(3))]
+"""Orders of the three colour channels, the usual one first."""
+
+
+def draw_colour_order(recolour_probability: float, rng: np.random.Generator) -> int:
+    """Draw an index into `COLOUR_ORDERS`: the usual order, or with that probability any of the others."""
+    if not recolour_probability or rng.random() >= recolour_probability:
+        return 0
+    return int(rng.integers(1, len(COLOUR_ORDERS)))
 
 
 @dataclass(frozen=True)

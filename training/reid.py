@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import models
 from models.backbones.rga import initialise
-from training.augment import ReidAugmentation
+from training.augment import COLOUR_ORDERS, ReidAugmentation, draw_colour_order
 from training.datasets import ReidImages
 from training.losses import euclidean_distances, smoothed_cross_entropy, triplet_loss
 from training.reid_evaluation import evaluate, held_out_split
@@ -39,6 +39,8 @@ class ReidRecipe:
         margin: of the triplet loss; None is the soft margin.
         ema_decay: of the weights' moving average, which is what is kept; 0 keeps the last weights.
         held_out: training identities that are never trained on, to watch progress and to fit the threshold.
+        recolour_probability: how often a batch has its colour channels swapped, alike in all its images. A swap makes
+            new identities of the batch's: clothes of other colours, five times as many again to tell apart.
         init: safetensors file to start from, all but the classifier; "" starts from random weights.
     """
 
@@ -56,6 +58,7 @@ class ReidRecipe:
     erase_probability: float = 0.5
     ema_decay: float = 0.0
     held_out: int = 0
+    recolour_probability: float = 0.0
     init: str = ""
     seed: int = 0
 
@@ -104,7 +107,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     kept, held_out = held_out_split(data, recipe.held_out, recipe.seed)
     identities, labels = np.unique(kept.identities, return_inverse=True)
-    run = _Run.start(recipe, len(identities), out)
+    run = _Run.start(recipe, len(identities) * (len(COLOUR_ORDERS) if recipe.recolour_probability else 1), out)
     augment = ReidAugmentation(run.size, erase_probability=recipe.erase_probability, colour_jitter=recipe.colour_jitter)
     report(f"{data.source}: {len(kept)} images of {len(identities)} identities; {recipe.held_out} identities held out")
     for epoch in _epochs(run.epoch, recipe.epochs):
@@ -192,8 +195,10 @@ class _Run:
         self.network.train()
         for step, batch in enumerate(batches):
             self._set_learning_rate(epoch + step / len(batches))
-            crops = augment([images.images[i] for i in batch], rng).to(self.device, memory_format=torch.channels_last)
-            target = torch.from_numpy(labels[batch]).to(self.device)
+            order = draw_colour_order(recipe.recolour_probability, rng)
+            views = augment([images.images[i][..., COLOUR_ORDERS[order]] for i in batch], rng)
+            crops = views.to(self.device, memory_format=torch.channels_last)
+            target = torch.from_numpy(labels[batch] + order * (labels.max() + 1)).to(self.device)
             with torch.autocast(self.device.type, torch.bfloat16):
                 before, _, logits = self.network.logits(crops)  # type: ignore[operator]
             classification = smoothed_cross_entropy(logits.float(), target, recipe.smoothing)

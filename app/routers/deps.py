@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from app.errors import INVALID_FIELD, ProblemError
 from app.pipelines.reid import Embedded, ReidPipeline
 from app.runtime import Runtime
-from app.schemas import ItemStatus, Problem, item_statuses
+from app.schemas.common import ItemStatus, Problem, item_statuses
 from app.uploads import Upload, read_upload
 
 

@@ -13,7 +13,8 @@ from app.gallery.domain import Enrolment
 from app.pipelines.reid import Crop, Embedded
 from app.routers.deps import PageSize, Reid, parse_fields, problem_of, reply, upload_of
 from app.runtime import DEFAULT_GALLERY
-from app.schemas import (
+from app.schemas.common import Metadata, Name
+from app.schemas.galleries import (
     Changes,
     Enrolled,
     EnrolledShot,
@@ -21,8 +22,6 @@ from app.schemas import (
     Gallery,
     Identity,
     IdentityPage,
-    Metadata,
-    Name,
     NewGallery,
     Shot,
     Shots,

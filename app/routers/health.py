@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from app import openapi
 from app.errors import NOT_READY, ProblemError
 from app.routers.deps import Running
-from app.schemas import Model, Models
+from app.schemas.service import Model, Models
 
 router = APIRouter(tags=["service"])
 

@@ -17,7 +17,8 @@ from app.errors import INVALID_FIELD, ProblemError
 from app.pipelines.reid import Crop, Embedded, ReidPipeline, Timings, verification_similarity
 from app.routers.deps import Reid, parse_fields, reply, statuses_of, upload_of
 from app.runtime import DEFAULT_GALLERY
-from app.schemas import Embeddings, Name, QueryAnswer, TimingsMs, Verification
+from app.schemas.common import Name, TimingsMs
+from app.schemas.reid import Embeddings, QueryAnswer, Verification
 
 router = APIRouter(prefix="/reid", tags=["re-identification"])
 

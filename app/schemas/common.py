@@ -1,0 +1,102 @@
+"""What several answers share: names, metadata, problems, statuses of items, timings."""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
+
+from app.pipelines.reid import Embedded, Timings
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}$"),
+    Field(description="1 to 128 letters, digits and . _ @ : -, beginning with a letter or digit."),
+]
+
+
+MAX_METADATA_BYTES = 16_384
+
+
+MAX_METADATA_DEPTH = 16
+
+
+def _object_from_text(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError('must be a JSON object, for example {"door": 3}') from None
+
+
+def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+    if _depth(metadata) > MAX_METADATA_DEPTH:
+        raise ValueError(f"is nested more than {MAX_METADATA_DEPTH} deep")
+    try:
+        size = len(json.dumps(metadata, allow_nan=False, ensure_ascii=False).encode())
+    except ValueError:
+        raise ValueError("holds a number or a character that JSON cannot carry") from None
+    if size > MAX_METADATA_BYTES:
+        raise ValueError(f"has {size} bytes as JSON; at most {MAX_METADATA_BYTES} are kept")
+    return metadata
+
+
+def _depth(value: object) -> int:
+    """How deep lists and objects are nested; counted level by level, because recursion could be exhausted."""
+    depth, level = 0, [value]
+    while level:
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        depth += 1
+    return depth
+
+
+Metadata = Annotated[dict[str, Any], BeforeValidator(_object_from_text), AfterValidator(_bounded)]
+
+
+class Problem(BaseModel):
+    """application/problem+json (RFC 9457)."""
+
+    type: str = Field(examples=["/problems/image-too-large"])
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    field: str | None = None
+    limit: float | None = None
+
+
+class ItemStatus(BaseModel):
+    """What became of one picture of a request."""
+
+    index: int
+    status: Literal["ok", "error"]
+    problem: Problem | None = None
+
+
+class TimingsMs(BaseModel):
+    """Where the time went, in milliseconds."""
+
+    prepare: float
+    queue: float
+    forward: float
+    search: float
+    total: float
+
+    @classmethod
+    def of(cls, timings: Timings) -> "TimingsMs":
+        """Round to a microsecond."""
+        return cls(**{name: round(value, 3) for name, value in vars(timings).items()})
+
+
+def item_statuses(embedded: Embedded, problem_bodies: list[dict[str, Any] | None]) -> list[ItemStatus]:
+    """Per-picture statuses; `problem_bodies` has None where a picture worked."""
+    return [
+        ItemStatus(index=index, status="ok" if body is None else "error", problem=Problem(**body) if body else None)
+        for index, (_, body) in enumerate(zip(embedded.items, problem_bodies, strict=True))
+    ]
