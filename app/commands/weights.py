@@ -35,9 +35,11 @@ def list_(weights_dir: WeightsDir = None, as_json: AsJson = False) -> None:
     if as_json:
         say(json.dumps([_described(checkpoint, folder) for checkpoint in checkpoints]))
         return
-    for checkpoint in checkpoints:
+    say(_row("NAME", "TASK", "NETWORK", "STATE", "LICENCE"))
+    for checkpoint in sorted(checkpoints, key=lambda checkpoint: not checkpoint.is_available(folder)):
         state = _state(checkpoint, folder)
-        say(f"{checkpoint.name:36} {checkpoint.task:14} {checkpoint.network:22} {state:8} {checkpoint.licence}")
+        say(_row(checkpoint.name, checkpoint.task, checkpoint.network, state, checkpoint.licence))
+    say("here: ready to serve; pull, import: `gaitkeeper weights info NAME` says how to get it")
 
 
 @weights.command()
@@ -122,6 +124,10 @@ def release(
         say(f"{data}: " + ", ".join(f"{key} {100 * value:.1f} %" for key, value in row.items()))
     assert written.threshold is not None
     say(f"threshold {written.threshold.similarity} at false-match rate {written.threshold.false_match_rate}")
+
+
+def _row(name: str, task: str, network: str, state: str, licence: str) -> str:
+    return f"{name:36} {task:14} {network:22} {state:8} {licence}"
 
 
 def _state(checkpoint: "Checkpoint", folder: Path) -> str:

@@ -75,11 +75,14 @@ def import_(
     Wrapped dictionaries and prefixed names are understood, and so is RRID's pickled network. What is changed is said;
     what does not fit exactly is refused.
     """
+    import models
     from models.checkpoint import CheckpointError
     from models.importing import convert, new_checkpoint, store, verify_source
     from models.manifest import official_checkpoint
 
     folder = chosen_folder(weights_dir)
+    if network not in models.names():
+        fail(f"--as is {network!r}, which is no network; choose one of {', '.join(models.names())}")
     try:
         given, other_size = parse_arguments(argument or []), parse_size(size) if size else None
         actual = verify_source(file, sha256)

@@ -375,3 +375,20 @@ def test_a_setting_that_cannot_be_read_is_explained(monkeypatch: pytest.MonkeyPa
 
     assert result.exit_code == 1
     assert "offline" in result.stderr
+
+
+def test_what_is_here_is_listed_first_under_a_header() -> None:
+    lines = run("list").stdout.splitlines()
+
+    assert lines[0].split() == ["NAME", "TASK", "NETWORK", "STATE", "LICENCE"]
+    states = [line[75:83].strip() for line in lines[1:-1]]
+    assert "here" in states
+    assert states == sorted(states, key=lambda state: state != "here")
+
+
+def test_an_import_as_something_unknown_names_the_networks(tmp_path: Path) -> None:
+    result = run("import", tmp_path / "absent.pth", "--as", "resnet152")
+
+    assert result.exit_code == 1
+    assert "--as is 'resnet152'" in result.stderr
+    assert "rrid_resnet50" in result.stderr

@@ -3,7 +3,7 @@ import torch
 
 from models.transforms import Normalisation
 from tests.app.pictures import pattern
-from training.augment import ReidAugmentation
+from training.augment import COLOUR_ORDERS, ReidAugmentation, draw_colour_order
 
 PLAIN = ReidAugmentation((64, 32), crop_probability=0, flip_probability=0, erase_probability=0)
 
@@ -40,3 +40,20 @@ def test_crops_of_any_size_come_out_at_one_size_and_the_seed_fixes_them() -> Non
 
     assert batch.shape == (3, 3, 64, 32)
     assert torch.equal(batch, augment(crops, np.random.default_rng(3)))
+
+
+def test_colours_stay_as_they_are_unless_swaps_are_asked_for_and_draw_no_chance() -> None:
+    rng = np.random.default_rng(0)
+
+    assert draw_colour_order(0, rng) == 0
+    assert rng.random() == np.random.default_rng(0).random()
+    assert COLOUR_ORDERS[0] == [0, 1, 2]
+
+
+def test_swaps_come_as_often_as_asked_and_in_every_order() -> None:
+    rng = np.random.default_rng(0)
+
+    orders = np.bincount([draw_colour_order(0.5, rng) for _ in range(2000)], minlength=len(COLOUR_ORDERS))
+
+    assert abs(orders[0] / 2000 - 0.5) < 0.05
+    assert (orders[1:] > 120).all()

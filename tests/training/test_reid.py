@@ -53,6 +53,15 @@ def silent(line: str) -> None:
     del line
 
 
+def test_swapped_colours_are_identities_of_their_own(data: ReidImages, tmp_path: Path) -> None:
+    people = len(np.unique(data.identities)) - TINY.held_out
+
+    train(data, replace(TINY, recolour_probability=0.5), tmp_path, "", silent)
+
+    state = torch.load(tmp_path / "last.pt", weights_only=True)["network"]
+    assert next(t for name, t in state.items() if name.startswith("cls.")).shape[0] == 6 * people
+
+
 def test_a_run_writes_weights_a_card_and_curves(data: ReidImages, tmp_path: Path) -> None:
     path = train(data, TINY, tmp_path, "gaitkeeper train reid", silent, validate_every=1)
 
