@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.samplers import identity_batches
+from training.samplers import anchor_batches, identity_batches
 
 
 @given(
@@ -45,3 +45,26 @@ def test_the_seed_fixes_the_epoch() -> None:
 def test_too_few_identities_are_refused() -> None:
     with pytest.raises(ValueError, match="3 identities are too few"):
         identity_batches([0, 1, 2], 4, 2, np.random.default_rng(0))
+
+
+def test_every_image_is_an_anchor_once_and_brings_others_of_its_identity() -> None:
+    identities = [0] * 6 + [1] * 6 + [2] * 4
+
+    batches = anchor_batches(identities, 4, 4, np.random.default_rng(0))
+
+    assert [len(batch) for batch in batches] == [16] * 4
+    groups = [batch[start : start + 4] for batch in batches for start in range(0, 16, 4)]
+    assert all(len({identities[i] for i in group}) == 1 for group in groups)
+    assert sorted(identities[group[0]] for group in groups) == sorted(identities)
+    assert all(len(set(group)) == 4 for group in groups)
+
+
+def test_an_identity_of_two_images_repeats_them() -> None:
+    batches = anchor_batches([0, 0, 1, 1], 2, 4, np.random.default_rng(0))
+
+    assert all(len(batch) == 8 for batch in batches)
+
+
+def test_fewer_images_than_anchors_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 images are too few for batches of 16 anchors"):
+        anchor_batches([0, 0, 1], 16, 4, np.random.default_rng(0))
