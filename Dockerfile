@@ -11,6 +11,7 @@ COPY app app
 COPY models models
 COPY training training
 COPY weights weights
+COPY client client
 RUN /opt/gaitkeeper/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.11-slim-bookworm
