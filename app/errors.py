@@ -38,6 +38,8 @@ METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", HTTPStatus.METHOD_NOT_ALL
 UNKNOWN_GALLERY = ProblemKind("unknown-gallery", HTTPStatus.NOT_FOUND, "There is no such gallery")
 UNKNOWN_IDENTITY = ProblemKind("unknown-identity", HTTPStatus.NOT_FOUND, "There is no such identity")
 UNKNOWN_SHOT = ProblemKind("unknown-shot", HTTPStatus.NOT_FOUND, "There is no such shot")
+UNKNOWN_MODEL = ProblemKind("unknown-model", HTTPStatus.NOT_FOUND, "There is no such model")
+INVALID_BOX = ProblemKind("invalid-box", HTTPStatus.UNPROCESSABLE_ENTITY, "A box cannot be used")
 CONFLICT = ProblemKind("already-exists", HTTPStatus.CONFLICT, "It exists already")
 CHECKPOINT_MISMATCH = ProblemKind(
     "checkpoint-mismatch", HTTPStatus.CONFLICT, "The gallery belongs to another checkpoint"
@@ -47,8 +49,14 @@ IDEMPOTENCY_CONFLICT = ProblemKind(
     "idempotency-conflict", HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used for something else"
 )
 DAMAGED = ProblemKind("damaged-record", HTTPStatus.INTERNAL_SERVER_ERROR, "A stored record is damaged")
+UNAUTHORIZED = ProblemKind("unauthorized", HTTPStatus.UNAUTHORIZED, "A valid API key is needed")
+FORBIDDEN = ProblemKind("forbidden", HTTPStatus.FORBIDDEN, "The API key does not allow this")
+QUOTA_EXCEEDED = ProblemKind("quota-exceeded", HTTPStatus.TOO_MANY_REQUESTS, "A quota is used up")
 STORAGE = ProblemKind("storage-failure", HTTPStatus.SERVICE_UNAVAILABLE, "The records cannot be read or written")
 OVERLOADED = ProblemKind("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, "The service is busy")
+TOO_MANY_REQUESTS = ProblemKind("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS, "This client sends too much")
+DEADLINE_PASSED = ProblemKind("deadline-passed", HTTPStatus.GATEWAY_TIMEOUT, "The request's deadline has passed")
+MACHINE_FAILURE = ProblemKind("machine-failure", HTTPStatus.SERVICE_UNAVAILABLE, "The network could not run")
 NOT_READY = ProblemKind("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, "The service is not ready")
 INTERNAL = ProblemKind("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed")
 
@@ -91,6 +99,8 @@ class ProblemError(Exception):
             body["field"] = self.field
         if self.limit is not None:
             body["limit"] = self.limit
+        if request.url.path.startswith("/v2/"):
+            body["error"] = self.detail  # where clients of the Open Inference Protocol look
         return body
 
 

@@ -1,0 +1,1 @@
+"""Who may do what: API keys, their scopes and galleries, and how much each may use."""

@@ -1,0 +1,89 @@
+"""`gaitkeeper keys …`: API keys of a service."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.access.callers import Scope, parse_scopes
+from app.access.keys import Key, KeyStore
+from app.access.opening import keys_url
+from app.commands.console import fail, say
+
+keys = typer.Typer(no_args_is_help=True, help="API keys: who may do what, and where.")
+ALL_SCOPES = ", ".join(scope.value for scope in Scope)
+DataDir = Annotated[Path, typer.Option(help="Data folder of the service.", envvar="GAITKEEPER_DATA_DIR")]
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Who will hold it, for people.")],
+    scope: Annotated[list[str], typer.Option(help=f"Of {ALL_SCOPES}; repeatable.")],
+    gallery: Annotated[
+        list[str] | None, typer.Option(help="Gallery that the key is bound to; repeatable.", show_default="every one")
+    ] = None,
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Make a key and print it. It cannot be shown again: only its hash is kept."""
+    try:
+        scopes = parse_scopes(scope)
+        if Scope.ADMIN in scopes and gallery:
+            raise ValueError("a key with the scope 'admin' cannot be bound to galleries")
+        with _store(data_dir) as store:
+            text = store.create(name, scopes, frozenset(gallery) if gallery else None)
+    except (ValueError, OSError, SQLAlchemyError) as error:
+        fail(str(error))
+    say(str(text))
+
+
+@keys.command(name="list")
+def list_(
+    data_dir: DataDir = Path("data"), as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """List the keys, without their secrets."""
+    try:
+        with _store(data_dir) as store:
+            found = store.list()
+    except (OSError, SQLAlchemyError) as error:
+        fail(str(error))
+    if as_json:
+        say(json.dumps([_described(key) for key in found]))
+        return
+    say(f"{'ID':14} {'STATE':8} {'MADE':10}  {'SCOPES':32} {'GALLERIES':24} NAME")
+    for key in found:
+        made = time.strftime("%Y-%m-%d", time.gmtime(key.created_at))
+        scopes = ",".join(sorted(key.scopes))
+        galleries = "every one" if key.galleries is None else ",".join(sorted(key.galleries))
+        say(f"{key.key_id:14} {_state(key):8} {made}  {scopes:32} {galleries:24} {key.name}")
+
+
+@keys.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="Id that `keys list` shows.")], data_dir: DataDir = Path("data")
+) -> None:
+    """End a key; running servers refuse it from their next request on."""
+    try:
+        with _store(data_dir) as store:
+            revoked = store.revoke(key_id)
+    except (OSError, SQLAlchemyError) as error:
+        fail(str(error))
+    if not revoked:
+        fail(f"there is no key {key_id!r} that is not revoked")
+    say(f"revoked {key_id}")
+
+
+def _store(data_dir: Path) -> KeyStore:
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return KeyStore(keys_url(data_dir))
+
+
+def _state(key: Key) -> str:
+    return "revoked" if key.revoked_at else "valid"
+
+
+def _described(key: Key) -> dict[str, object]:
+    values = vars(key) | {"scopes": sorted(key.scopes), "galleries": key.galleries and sorted(key.galleries)}
+    return {"state": _state(key), **{name: value for name, value in values.items() if name != "hash"}}
