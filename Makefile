@@ -37,6 +37,7 @@ check: $(VENV)/.installed-dev ## format, lint, types, layering
 
 test: check ## check, then every test but the slow ones
 	$(BIN)/pytest -n auto -m "not slow"
+	$(BIN)/python -m tests.fuzz --inputs 50000
 
 test-all: check ## every test this machine can run
 	$(BIN)/pytest -n auto
