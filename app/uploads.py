@@ -1,5 +1,6 @@
 """Request bodies to pictures and option fields: multipart, JSON with base64, or one raw picture."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -7,7 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -79,9 +80,10 @@ async def read_upload(request: Request, limits: UploadLimits, image_fields: tupl
     if content_type == MULTIPART:
         upload = await _read_multipart(request, limits, image_fields)
     elif content_type == JSON:
-        upload = _read_json(await _read_all(request, limits), image_fields)
+        # Base64 of large pictures takes long to read; other requests should not wait for it.
+        upload = await asyncio.to_thread(_read_json, await read_body(request, limits), image_fields)
     elif content_type in RAW_IMAGES:
-        upload = Upload({image_fields[0]: [await _read_all(request, limits)]}, dict(request.query_params))
+        upload = Upload({image_fields[0]: [await read_body(request, limits)]}, dict(request.query_params))
     else:
         accepted = ", ".join((MULTIPART, JSON, *RAW_IMAGES))
         raise ProblemError(UNSUPPORTED_MEDIA, f"content type {content_type!r} is not accepted; send {accepted}")
@@ -108,7 +110,12 @@ async def _capped(request: Request, limits: UploadLimits) -> AsyncGenerator[byte
         raise ProblemError(MALFORMED, "the body ended early") from None
 
 
-async def _read_all(request: Request, limits: UploadLimits) -> bytes:
+async def read_body(request: Request, limits: UploadLimits) -> bytes:
+    """Read a whole body, refusing it as soon as it has too many bytes.
+
+    Raises:
+        ProblemError: it has, or it ended early.
+    """
     return b"".join([chunk async for chunk in _capped(request, limits)])
 
 
@@ -121,6 +128,16 @@ class _InMemoryParser(MultiPartParser):
     def on_end(self) -> None:
         """The closing boundary was there, so nothing was cut off."""
         self.complete = True
+
+    async def parse(self) -> FormData:
+        """Read the whole body."""
+        try:
+            return await super().parse()
+        except BaseException:
+            # The parser itself does this for its own exceptions alone.
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise
 
 
 async def _read_multipart(request: Request, limits: UploadLimits, image_fields: tuple[str, ...]) -> Upload:
@@ -139,8 +156,15 @@ async def _read_multipart(request: Request, limits: UploadLimits, image_fields: 
         raise ProblemError(MALFORMED, f"the multipart body cannot be read: {error.message}") from None
     except UnicodeDecodeError:
         raise ProblemError(MALFORMED, "the multipart body has text that is not UTF-8") from None
-    if not parser.complete:
-        raise ProblemError(MALFORMED, "the multipart body ended early: its closing boundary is missing")
+    try:
+        if not parser.complete:
+            raise ProblemError(MALFORMED, "the multipart body ended early: its closing boundary is missing")
+        return await _sorted_parts(form, image_fields)
+    finally:
+        await form.close()
+
+
+async def _sorted_parts(form: FormData, image_fields: tuple[str, ...]) -> Upload:
     upload = Upload()
     for name, value in form.multi_items():
         if not isinstance(value, UploadFile):

@@ -74,15 +74,19 @@ def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 def _multipart() -> list[bytes]:
     picture = _pictures()[0]
-    parts = [
+    valid = [
         (b'name="image"; filename="a.jpg"', picture),
-        (b"name=\"image\"; filename*=UTF-8''a%20b.jpg", picture),
         (b'name="limit"', b"5"),
         (b'name="metadata"', b'{"door": 3}'),
     ]
+    refused = [(b"name=\"image\"; filename*=UTF-8''a%20b.jpg", picture)]
+    return [_body(valid), _body(valid + refused)]
+
+
+def _body(parts: list[tuple[bytes, bytes]]) -> bytes:
     mark = BOUNDARY.encode()
     body = b"".join(b"--%s\r\nContent-Disposition: form-data; %s\r\n\r\n%s\r\n" % (mark, *part) for part in parts)
-    return [body + b"--%s--\r\n" % mark]
+    return body + b"--%s--\r\n" % mark
 
 
 def _json() -> list[bytes]:

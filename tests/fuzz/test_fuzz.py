@@ -4,9 +4,6 @@ from tests.fuzz import campaign
 from tests.fuzz.campaign import fuzz_input, run, try_chunk
 from tests.fuzz.targets import Target, targets
 
-# The multipart parser leaves the in-memory files of a refused body to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 @pytest.mark.parametrize("name", list(targets()))
 def test_every_reader_reads_all_its_valid_inputs(name: str) -> None:
