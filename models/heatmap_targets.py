@@ -70,6 +70,24 @@ def princeton_targets(points: Tensor, size: tuple[int, int], sigma: float = 1.0)
     return _gaussians(center, center - reach, center + reach, size, sigma) * inside[..., None, None]
 
 
+def exact_targets(points: Tensor, size: tuple[int, int], sigma: float) -> tuple[Tensor, Tensor]:
+    """Draw a whole Gaussian of height 1 at each point, which need not lie on a pixel (Zhang et al. 2020, section 3.3).
+
+    Args:
+        points: (..., K, 2) x, y in heatmap pixels; the centre of the top-left pixel is (0, 0).
+        size: (height, width) of the heatmaps.
+        sigma: in heatmap pixels.
+
+    Returns:
+        heatmaps: (..., K, *size) float32.
+        inside: (..., K) bool; False where the point lies outside the map, which is then empty.
+    """
+    limit = points.new_tensor([size[1], size[0]]) - 0.5
+    inside = ((points >= -0.5) & (points < limit)).all(dim=-1)
+    everywhere = torch.full_like(points, torch.inf)
+    return _gaussians(points, -everywhere, everywhere, size, sigma) * inside[..., None, None], inside
+
+
 def _gaussians(center: Tensor, first: Tensor, last: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
     """Gaussians (..., *size) float32 that are zero outside the pixels from `first` to `last`; all are (..., 2)."""
 

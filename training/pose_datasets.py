@@ -61,6 +61,27 @@ class MpiiPersons:
     head_boxes: FloatArray
 
 
+@dataclass(frozen=True)
+class CocoKeypoints:
+    """Annotated persons of COCO's pictures.
+
+    Attributes:
+        source: what was read, for reports.
+        paths: (N,) picture of each person.
+        boxes: (N, 4) x1, y1, x2, y2 in image pixels.
+        areas: (N,) as annotated, in square pixels.
+        points: (N, 17, 2) in image pixels.
+        visible: (N, 17) which keypoints are annotated.
+    """
+
+    source: str
+    paths: list[Path]
+    boxes: FloatArray
+    areas: FloatArray
+    points: FloatArray
+    visible: NDArray[np.bool_]
+
+
 def is_mpii(root: Path) -> bool:
     """Whether a folder is laid out as MPII rather than as COCO."""
     return (root / "annot").is_dir()
@@ -102,6 +123,34 @@ def load_coco(root: Path, split: str = "val2017", detections: Path | None = None
         np.array(image_ids, np.int64),
         np.array(boxes, np.float64),
         np.array(scores, np.float64),
+    )
+
+
+def annotated_keypoints(data: CocoPersons, least: int = 10) -> CocoKeypoints:
+    """The persons of a ground truth who have at least so many annotated keypoints.
+
+    Raises:
+        ValueError: nobody has.
+    """
+    paths = dict(zip(data.image_ids.tolist(), data.paths, strict=True))
+    persons = [
+        person
+        for person in data.ground_truth["annotations"]
+        if person["image_id"] in paths and not person.get("iscrowd") and person["area"] > 0
+    ]
+    keypoints = np.array([person["keypoints"] for person in persons], np.float64).reshape(len(persons), -1, 3)
+    enough = np.flatnonzero((keypoints[..., 2] > 0).sum(axis=1) >= least)
+    if not len(enough):
+        raise ValueError(f"{data.source}: nobody has {least} annotated keypoints")
+    kept = [persons[index] for index in enough]
+    corners = np.array([person["bbox"] for person in kept], np.float64)
+    return CocoKeypoints(
+        f"{data.source}; {len(kept)} persons with at least {least} keypoints",
+        [paths[person["image_id"]] for person in kept],
+        np.concatenate((corners[:, :2], corners[:, :2] + corners[:, 2:]), axis=1),
+        np.array([person["area"] for person in kept], np.float64),
+        keypoints[enough, :, :2],
+        keypoints[enough, :, 2] > 0,
     )
 
 

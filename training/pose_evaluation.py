@@ -13,12 +13,13 @@ from models.checkpoint import Checkpoint
 from models.crops import Image, Region, box_region, mpii_region
 from models.heatmaps import merge_mirrored
 from models.keypoints import COCO_17, Skeleton
+from models.oks import oks_nms, pairwise_oks, pose_scores
+from models.pose_systems import FloatArray, Size
 from models.transforms import Normalisation, to_tensor
 from training.coco_evaluation import CocoScores, coco_keypoint_scores
-from training.oks import oks_nms, pairwise_oks, pose_scores
 from training.pose_datasets import PERSON, CocoPersons, MpiiPersons, read_picture
 from training.pose_metrics import Pckh, head_sizes, pckh, pckh_bearpaw
-from training.pose_recipes import RECIPES, FloatArray, PoseRecipe, Size
+from training.pose_recipes import RECIPES, PoseRecipe
 from training.progress import watched
 
 Predict = Callable[[Sequence[Path], Region], tuple[FloatArray, FloatArray]]

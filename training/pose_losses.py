@@ -54,3 +54,24 @@ def _per_map(heatmaps: Tensor, targets: Tensor, weights: Tensor | None) -> Tenso
     if weights is not None:
         error = error * weights[..., None, None]
     return 0.5 * error.square().mean(dim=(2, 3))
+
+
+def location_cross_entropy(heatmaps: Tensor, targets: Tensor, weights: Tensor, sharpness: float = 10.0) -> Tensor:
+    """How unlikely the right pixel is, where a map's softmax is read as the chance of each pixel.
+
+    Squared errors let a young network answer with empty maps, which are almost right almost everywhere; this does not.
+
+    Args:
+        heatmaps: (..., K, H, W), trained towards 1 at the keypoint and 0 elsewhere.
+        targets: (..., K, H, W) or fewer leading axes; what each map is, once it is divided by its sum.
+        weights: (..., K), 0 where a map does not count.
+        sharpness: factor before the softmax; with 10, a peak of height 1 outweighs a thousand empty pixels.
+
+    Returns:
+        The mean over what counts; 0 where nothing does.
+    """
+    chances = (sharpness * heatmaps).flatten(-2).log_softmax(dim=-1)
+    wanted = targets.flatten(-2)
+    wanted = wanted / wanted.sum(dim=-1, keepdim=True).clamp(min=1e-6)
+    entropy = -(wanted * chances).sum(dim=-1) * weights
+    return entropy.sum() / weights.expand_as(entropy).sum().clamp(min=1)

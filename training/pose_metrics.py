@@ -1,5 +1,6 @@
 """How poses are scored: PCK on heatmaps while training, PCKh on MPII."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,6 +140,58 @@ def pckh_bearpaw(
     """
     shares = _shares(_distances(points, truth, heads) < threshold, visible)
     return Pckh(shares, _parts(shares), float(np.nanmean(np.delete(shares, PELVIS_AND_THORAX))))
+
+
+def torso_pck(
+    points: NDArray[np.floating],
+    truth: NDArray[np.floating],
+    visible: NDArray[np.bool_],
+    torso: tuple[int, int],
+    threshold: float = 0.2,
+) -> Pck:
+    """PCK in torsos, on persons whose torso is visible (Yang and Ramanan 2013).
+
+    Args:
+        points, truth: (N, K, 2) in image pixels.
+        visible: (N, K).
+        torso: the keypoints at its ends, such as left shoulder and right hip.
+        threshold: in torsos.
+
+    Returns:
+        `mean` is over all visible keypoints alike, `counted` how many those are.
+    """
+    counts = visible & visible[:, list(torso)].all(axis=1, keepdims=True)
+    length = np.linalg.norm(truth[:, torso[0]] - truth[:, torso[1]], axis=1)
+    found = np.linalg.norm(points - truth, axis=2) <= threshold * length[:, None]
+    mean = float(found[counts].mean()) if counts.any() else 0.0
+    return Pck(torch.from_numpy(_shares(found, counts)), mean, int(counts.sum()))
+
+
+def oks(
+    points: NDArray[np.floating],
+    truth: NDArray[np.floating],
+    visible: NDArray[np.bool_],
+    areas: NDArray[np.floating],
+    sigmas: Sequence[float],
+) -> FloatArray:
+    """Object keypoint similarity of each found pose with its true one (COCO's definition).
+
+    Args:
+        points, truth: (N, K, 2) in image pixels.
+        visible: (N, K) which keypoints count.
+        areas: (N,) of the persons, in square pixels.
+        sigmas: (K,) tolerances.
+
+    Returns:
+        (N,) in 0..1; NaN where no keypoint counts.
+    """
+    squared = np.square(points - truth).sum(axis=2)
+    variances = np.square(2 * np.asarray(sigmas, np.float64))
+    similar = np.exp(-squared / variances / (2 * np.asarray(areas, np.float64)[:, None]))
+    counts = visible.sum(axis=1)
+    means = np.full(len(counts), np.nan)
+    np.divide((similar * visible).sum(axis=1), counts, out=means, where=counts > 0)
+    return means
 
 
 def _distances(points: NDArray[np.floating], truth: NDArray[np.floating], heads: FloatArray) -> FloatArray:

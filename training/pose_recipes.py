@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.crops import Image, Region, crop_matrix, cut_square, invert, transform, transform_cut, warp
 from models.heatmaps import decode_bearpaw, decode_hrnet, decode_princeton
-
-FloatArray = NDArray[np.float64]
-Size = tuple[int, int]
+from models.pose_systems import HOURGLASS as HOURGLASS_SYSTEM
+from models.pose_systems import HRNET as HRNET_SYSTEM
+from models.pose_systems import FloatArray, Size
 
 
 @dataclass(frozen=True)
@@ -56,10 +54,10 @@ def _back(regions: Region, size: Sequence[int]) -> FloatArray:
     return invert(crop_matrix(regions, (size[0], size[1])))
 
 
-HRNET = PoseRecipe(_warp, _locate_hrnet, first_pixel=0, shift=True)
+HRNET = PoseRecipe(_warp, _locate_hrnet, first_pixel=0, shift=HRNET_SYSTEM.shift)
 # Bearpaw's own crop begins about a pixel elsewhere and shrinks large persons in two steps; this one stands in for it.
-BEARPAW = PoseRecipe(cut_square, _locate_bearpaw, first_pixel=1, shift=False)
-PRINCETON = PoseRecipe(cut_square, _locate_princeton, first_pixel=1, shift=False)
+BEARPAW = PoseRecipe(cut_square, _locate_bearpaw, first_pixel=1, shift=HOURGLASS_SYSTEM.shift)
+PRINCETON = PoseRecipe(cut_square, _locate_princeton, first_pixel=1, shift=HOURGLASS_SYSTEM.shift)
 
 RECIPES = {
     "hrnet_w32_pose": HRNET,

@@ -1,27 +1,39 @@
 """Training of re-identification networks: identity classification plus batch-hard triplets."""
 
 import copy
-import csv
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 import models
 from models.backbones.rga import initialise
+from models.backbones.rrid import RRIDNet
 from training.augment import COLOUR_ORDERS, ReidAugmentation, draw_colour_order
 from training.datasets import ReidImages
-from training.losses import euclidean_distances, smoothed_cross_entropy, triplet_loss
+from training.loop import (
+    append_csv,
+    load_state,
+    moving_average,
+    one_cycle_learning_rate,
+    save_state,
+    set_learning_rate,
+    watched_epochs,
+)
+from training.reid_criteria import reid_loss
 from training.reid_evaluation import evaluate, held_out_split
-from training.samplers import identity_batches
+from training.samplers import anchor_batches, identity_batches
+
+HEADS = ("cls.", "fc_")  # what only training needs
+RRID_TRUNK_RATE = 0.1  # of the rate of its new layers
+COLUMNS = ("epoch", "loss", "classification", "triplet", "learning_rate", "rank1", "mAP")
 
 
 @dataclass(frozen=True)
@@ -31,9 +43,9 @@ class ReidRecipe:
     Attributes:
         network: a name of `models.names()`.
         arguments: its keyword arguments, without `num_classes`.
-        schedule: "rga", the paper's recipe (Adam, warm-up, halvings), or "one-cycle" (AdamW), which gets further in
-            few epochs.
-        epochs: passes in which each identity comes once with `images_per_id` images.
+        schedule: "rga", the paper's recipe (Adam, warm-up, halvings); "rrid", that of RRID (SGD, two steps, batches
+            around anchors); or "one-cycle" (AdamW), which gets further in few epochs.
+        epochs: passes in which each identity comes once with `images_per_id` images; with "rrid" each image does.
         learning_rate: the highest rate of the schedule.
         weight_decay: L2 for "rga", decoupled for "one-cycle".
         margin: of the triplet loss; None is the soft margin.
@@ -70,11 +82,9 @@ def rga_learning_rate(epoch: float, base: float = 8e-4, warm_up_epochs: int = 20
     return float(base * 0.5 ** sum(epoch >= milestone for milestone in range(80, 361, 40)))
 
 
-def one_cycle_learning_rate(progress: float, highest: float, warm_up: float = 0.1) -> float:
-    """Learning rate after a share of the training: cosine up from a 25th, cosine down to almost nothing."""
-    if progress < warm_up:
-        return highest * (1 - 0.96 * (1 + math.cos(math.pi * progress / warm_up)) / 2)
-    return highest * max(1e-4, (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2)
+def rrid_learning_rate(epoch: float, base: float = 1e-2) -> float:
+    """Learning rate of RRID's new layers; a tenth of it from the 40th epoch on, and a hundredth from the 60th."""
+    return float(base * 0.1 ** sum(epoch >= milestone for milestone in (39, 59)))
 
 
 def train(
@@ -110,7 +120,7 @@ def train(
     run = _Run.start(recipe, len(identities) * (len(COLOUR_ORDERS) if recipe.recolour_probability else 1), out)
     augment = ReidAugmentation(run.size, erase_probability=recipe.erase_probability, colour_jitter=recipe.colour_jitter)
     report(f"{data.source}: {len(kept)} images of {len(identities)} identities; {recipe.held_out} identities held out")
-    for epoch in _epochs(run.epoch, recipe.epochs):
+    for epoch in watched_epochs(run.epoch, recipe.epochs):
         rng = np.random.default_rng((recipe.seed, epoch))
         totals = run.train_epoch(kept, labels, augment, epoch, rng)
         figures: dict[str, float] = {"epoch": epoch + 1, **totals}
@@ -122,7 +132,7 @@ def train(
                 f"epoch {epoch + 1}: loss {totals['loss']:.3f}; held-out identities:"
                 f" rank-1 {scores.rank(1):.3f}, mAP {scores.mean_average_precision:.3f}"
             )
-        _append_csv(out / "curves.csv", figures)
+        append_csv(out / "curves.csv", COLUMNS, figures)
         if last or (epoch + 1) % 5 == 0:
             run.save(out, epoch + 1)
     return _write_result(run, recipe, data.source, len(identities), command, out)
@@ -147,37 +157,14 @@ class _Run:
         if recipe.init:
             _load_all_but_classifier(network, Path(recipe.init))
         network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        average = None
-        if recipe.ema_decay:
-            keep = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
-            average = AveragedModel(network, multi_avg_fn=keep, use_buffers=True)
-        make = torch.optim.Adam if recipe.schedule == "rga" else torch.optim.AdamW
-        optimizer = make(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        average = moving_average(network, recipe.ema_decay)
+        optimizer = _optimizer(recipe, network)
         run = cls(recipe, network, average, optimizer, network.input_size, device)
-        if (out / "last.pt").is_file():
-            run._resume(out / "last.pt")
+        run.epoch = load_state(out / "last.pt", asdict(recipe), network, average, optimizer)
         return run
 
-    def _resume(self, path: Path) -> None:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["recipe"] != json.dumps(asdict(self.recipe)):
-            raise ValueError(f"{path} belongs to another recipe; remove it or choose another folder")
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.epoch = state["epoch"]
-
     def save(self, out: Path, epoch: int) -> None:
-        state = {
-            "recipe": json.dumps(asdict(self.recipe)),
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict() if self.average is not None else None,
-            "optimizer": self.optimizer.state_dict(),
-            "epoch": epoch,
-        }
-        torch.save(state, out / "last.pt.part")
-        (out / "last.pt.part").replace(out / "last.pt")
+        save_state(out / "last.pt", asdict(self.recipe), self.network, self.average, self.optimizer, epoch)
 
     def averaged_network(self) -> nn.Module:
         return self.network if self.average is None else self.average.module
@@ -191,7 +178,8 @@ class _Run:
         rng: np.random.Generator,
     ) -> dict[str, float]:
         recipe, sums = self.recipe, np.zeros(3)
-        batches = identity_batches(labels.tolist(), recipe.ids_per_batch, recipe.images_per_id, rng)
+        draw = anchor_batches if recipe.schedule == "rrid" else identity_batches
+        batches = draw(labels.tolist(), recipe.ids_per_batch, recipe.images_per_id, rng)
         self.network.train()
         for step, batch in enumerate(batches):
             self._set_learning_rate(epoch + step / len(batches))
@@ -199,10 +187,7 @@ class _Run:
             views = augment([images.images[i][..., COLOUR_ORDERS[order]] for i in batch], rng)
             crops = views.to(self.device, memory_format=torch.channels_last)
             target = torch.from_numpy(labels[batch] + order * (labels.max() + 1)).to(self.device)
-            with torch.autocast(self.device.type, torch.bfloat16):
-                before, _, logits = self.network.logits(crops)  # type: ignore[operator]
-            classification = smoothed_cross_entropy(logits.float(), target, recipe.smoothing)
-            triplet = triplet_loss(euclidean_distances(before.float()), target, recipe.margin)
+            classification, triplet = reid_loss(self.network, crops, target, recipe.smoothing, recipe.margin)
             loss = classification + triplet
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -220,43 +205,39 @@ class _Run:
         recipe = self.recipe
         if recipe.schedule == "rga":
             rate = rga_learning_rate(math.floor(epoch), recipe.learning_rate)
+        elif recipe.schedule == "rrid":
+            rate = rrid_learning_rate(math.floor(epoch), recipe.learning_rate)
         else:
             rate = one_cycle_learning_rate(epoch / recipe.epochs, recipe.learning_rate)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_learning_rate(self.optimizer, rate)
+
+
+def _optimizer(recipe: ReidRecipe, network: nn.Module) -> torch.optim.Optimizer:
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.schedule == "rga":
+        return torch.optim.Adam(network.parameters(), lr=rate, weight_decay=decay)
+    if recipe.schedule == "one-cycle":
+        return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
+    if recipe.schedule != "rrid" or not isinstance(network, RRIDNet):
+        raise ValueError(f"schedule {recipe.schedule!r} is not one of {recipe.network}; see --help")
+    trunk = list(network.base.parameters())
+    new = [parameter for name, parameter in network.named_parameters() if not name.startswith("base.")]
+    groups = [{"params": new, "factor": 1.0}, {"params": trunk, "factor": RRID_TRUNK_RATE}]
+    return torch.optim.SGD(groups, lr=rate, momentum=0.9, weight_decay=decay)
 
 
 def _load_all_but_classifier(network: nn.Module, path: Path) -> None:
     state = load_file(path)
-    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith("cls.")}
+    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(HEADS)}
     try:
-        network.load_state_dict({name: t for name, t in state.items() if not name.startswith("cls.")} | own)
+        network.load_state_dict({name: t for name, t in state.items() if not name.startswith(HEADS)} | own)
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit the network: {error}") from error
 
 
-def _epochs(first: int, last: int) -> Iterator[int]:
-    columns = TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"), TimeRemainingColumn()
-    with Progress(*columns) as progress:
-        task = progress.add_task("training", total=last, completed=first)
-        for epoch in range(first, last):
-            yield epoch
-            progress.update(task, completed=epoch + 1)
-
-
-def _append_csv(path: Path, figures: dict[str, float]) -> None:
-    columns = ["epoch", "loss", "classification", "triplet", "learning_rate", "rank1", "mAP"]
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        if new:
-            writer.writeheader()
-        writer.writerow({name: f"{value:.6g}" for name, value in figures.items()})
-
-
 def _write_result(run: _Run, recipe: ReidRecipe, source: str, num_classes: int, command: str, out: Path) -> Path:
     network = copy.deepcopy(run.averaged_network()).half()
-    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items() if not name.startswith("cls.")}
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items() if not name.startswith(HEADS)}
     path = out / "model.safetensors"
     save_file(state, path, metadata={"network": recipe.network, "arguments": json.dumps(recipe.arguments)})
     card = {

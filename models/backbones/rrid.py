@@ -47,7 +47,12 @@ class RRIDNet(nn.Module):
 
     Args:
         num_classes: training identities; 0 builds no classifiers, which is what serving needs.
+
+    Attributes:
+        input_size: (height, width) that the authors use; others work too, see `forward`.
     """
+
+    input_size = (384, 128)
 
     def __init__(self, num_classes: int = 0) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.heatmap_targets import bearpaw_targets, hrnet_targets, princeton_targets
+from models.heatmap_targets import bearpaw_targets, exact_targets, hrnet_targets, princeton_targets
 
 SIZE = (20, 14)
 
@@ -87,3 +87,14 @@ def test_targets_keep_the_axes_of_a_batch() -> None:
     assert targets.shape == (2, 5, *SIZE)
     assert targets.dtype == torch.float32
     assert weights.shape == (2, 5)
+
+
+def test_exact_targets_lie_between_pixels_and_end_at_the_map_s_edge() -> None:
+    points = torch.tensor([[3.25, 7.5], [-0.5, -0.5], [13.49, 19.49], [13.5, 3], [3, -0.51]])
+
+    heatmaps, inside = exact_targets(points, SIZE, sigma=1.5)
+
+    assert inside.tolist() == [True, True, True, False, False]
+    assert not heatmaps[~inside].any()
+    y, x = torch.meshgrid(torch.arange(SIZE[0]), torch.arange(SIZE[1]), indexing="ij")
+    torch.testing.assert_close(heatmaps[0], torch.exp(-((x - 3.25) ** 2 + (y - 7.5) ** 2) / (2 * 1.5**2)))

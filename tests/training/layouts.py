@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.app.pictures import encode, pattern
+from training.lsp_datasets import KEYPOINTS as LSP_COLUMNS
 
 MARKET = {
     "bounding_box_train": ["0002_c1s1_000451_03.jpg", "0002_c3s1_000551_01.jpg", "0007_c2s3_1_1.jpg", "Thumbs.db"],
@@ -156,4 +157,33 @@ def write_oulp_age(root: Path, ages: Mapping[str, int]) -> Path:
         (root / name).write_text("\r\n".join(ages) + "\r\n")
     rows = [f"{int(subject)},{age},F" for subject, age in ages.items()]
     (root / "Age_gender_info.csv").write_text("\n".join(["ID,Age,Gender", *rows]) + "\n")
+    return root
+
+
+LSP_POINTS = np.array(
+    [
+        *([22, 70], [24, 55], [28, 42], [38, 42], [42, 56], [44, 70]),
+        *([12, 40], [14, 30], [24, 20], [42, 20], [52, 30], [54, 41], [33, 17], [33, 6]),
+    ],
+    np.float64,
+)
+"""Fourteen keypoints of an upright person in a picture of 80 by 80 pixels."""
+
+
+def write_lsp(root: Path, persons: int = 6) -> Path:
+    """Leeds Sports Pose as one table and a zip file; every second person is not upright, and hides a wrist."""
+    root.mkdir(parents=True, exist_ok=True)
+    parts = [f"{name}_{part}" for name in LSP_COLUMNS for part in "xyv"]
+    lines = [",".join(["file", "upright_all_visible", *parts])]
+    with zipfile.ZipFile(root / "crops.zip", "w") as archive:
+        for number in range(persons):
+            points = LSP_POINTS + number
+            image = np.full((80, 80, 3), 40 + 20 * number, np.uint8)
+            for index, (x, y) in enumerate(points.astype(int)):
+                image[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3] = (17 * index, 255 - 17 * index, 200)
+            archive.writestr(f"images/im{number}.jpg", encode(image, "JPEG"))
+            flags = [1] * 6 + [1 - number % 2] + [1] * 7
+            cells = [f"{x},{y},{v}" for (x, y), v in zip(points.tolist(), flags, strict=True)]
+            lines.append(",".join([f"im{number}.jpg", str(1 - number % 2), *cells]))
+    (root / "joints.csv").write_text("\n".join(lines) + "\n")
     return root

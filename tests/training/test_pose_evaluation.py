@@ -14,11 +14,12 @@ import models
 from models.checkpoint import Checkpoint, Preprocessing
 from models.crops import Region
 from models.keypoints import COCO_17, MPII_16, Skeleton
+from models.pose_systems import FloatArray
 from models.transforms import Normalisation
 from tests.training.layouts import SKELETON, write_coco, write_mpii
 from training.pose_datasets import CocoPersons, load_coco, load_mpii
 from training.pose_evaluation import PoseNetwork, evaluate_coco, evaluate_mpii, pose_network
-from training.pose_recipes import BEARPAW, HRNET, PRINCETON, FloatArray, PoseRecipe
+from training.pose_recipes import BEARPAW, HRNET, PRINCETON, PoseRecipe
 
 SIZE = (64, 48)
 PLAIN = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

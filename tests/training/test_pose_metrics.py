@@ -7,7 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.pose_metrics import head_sizes, heatmap_pck, heatmap_pck_bearpaw, pckh, pckh_bearpaw
+from training.pose_metrics import (
+    head_sizes,
+    heatmap_pck,
+    heatmap_pck_bearpaw,
+    oks,
+    pckh,
+    pckh_bearpaw,
+    torso_pck,
+)
 
 
 def maps(points: list[tuple[int, int]], size: tuple[int, int] = (40, 20)) -> Tensor:
@@ -108,3 +116,28 @@ def test_a_keypoint_that_nobody_shows_has_no_share(truth: np.ndarray) -> None:
     for scores in (pckh(truth, truth, visible, HEADS), pckh_bearpaw(truth, truth, visible, HEADS)):
         assert math.isnan(scores.parts["head"])
         assert scores.mean == 1
+
+
+def test_torso_pck_counts_keypoints_of_persons_with_a_torso_to_exactly_a_fifth() -> None:
+    truth = np.array([[[0.0, 0], [0, 10], [5, 5]]] * 3)
+    visible = np.array([[True, True, True], [True, True, False], [True, False, True]])
+    found = truth + np.array([[[2.0, 0], [2.01, 0], [0, 2]]] * 3)
+
+    pck = torso_pck(found, truth, visible, torso=(0, 1))
+
+    assert pck.counted == 5
+    assert pck.mean == pytest.approx(3 / 5)
+    assert pck.per_keypoint.tolist() == [1, 0, 1]
+    assert torso_pck(found, truth, np.zeros_like(visible), torso=(0, 1)).mean == 0
+
+
+def test_oks_is_the_mean_over_the_keypoints_that_count() -> None:
+    truth = np.zeros((3, 2, 2))
+    found = truth + np.array([[3.0, 4.0], [0.0, 0.0]])
+    visible = np.array([[True, True], [False, True], [False, False]])
+
+    similarities = oks(found, truth, visible, np.array([100.0, 100, 100]), [0.5, 0.5])
+
+    near = math.exp(-25 / (2 * 100))
+    assert similarities[:2] == pytest.approx([(near + 1) / 2, 1])
+    assert math.isnan(similarities[2])

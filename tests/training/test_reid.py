@@ -13,7 +13,7 @@ import models
 from app.samples import sample_crops
 from models.checkpoint import load_network, read_manifest
 from training.datasets import ReidImages, load_reid
-from training.reid import ReidRecipe, one_cycle_learning_rate, rga_learning_rate, train
+from training.reid import ReidRecipe, rga_learning_rate, rrid_learning_rate, train
 from training.reid_evaluation import evaluate, held_out_split
 from training.release import draft_reid, fit_threshold, load_test_set, release_reid
 
@@ -51,6 +51,38 @@ def data(data_folder: Path) -> ReidImages:
 
 def silent(line: str) -> None:
     del line
+
+
+def test_rrid_is_trained_by_its_own_recipe_and_kept_without_its_classifiers(data: ReidImages, tmp_path: Path) -> None:
+    recipe = ReidRecipe(
+        network="rrid_resnet50",
+        schedule="rrid",
+        epochs=1,
+        learning_rate=0.01,
+        margin=1.2,
+        ids_per_batch=8,
+        images_per_id=2,
+    )
+    few = data.subset(range(8))
+
+    path = train(few, recipe, tmp_path, "", silent)
+
+    models.create("rrid_resnet50").load_state_dict(load_file(path), strict=True)
+    state = torch.load(tmp_path / "last.pt", weights_only=True)["optimizer"]
+    assert [group["lr"] for group in state["param_groups"]] == [0.01, pytest.approx(0.001)]
+
+
+@pytest.mark.parametrize(("epoch", "rate"), [(0, 1e-2), (38, 1e-2), (39, 1e-3), (58, 1e-3), (59, 1e-4), (79, 1e-4)])
+def test_rrid_learns_slower_after_its_two_milestones(epoch: int, rate: float) -> None:
+    assert rrid_learning_rate(epoch) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(("network", "schedule"), [("rga_sc_resnet18", "rrid"), ("rga_sc_resnet18", "warm")])
+def test_a_schedule_that_the_network_has_not_is_refused(
+    data: ReidImages, tmp_path: Path, network: str, schedule: str
+) -> None:
+    with pytest.raises(ValueError, match=f"schedule '{schedule}' is not one of {network}"):
+        train(data, replace(TINY, network=network, schedule=schedule), tmp_path, "", silent)
 
 
 def test_swapped_colours_are_identities_of_their_own(data: ReidImages, tmp_path: Path) -> None:
@@ -144,15 +176,6 @@ def test_the_threshold_is_passed_by_the_stated_share_of_strangers() -> None:
 
     similarities = (rows @ rows.T)[~np.eye(400, dtype=bool)]
     assert (similarities >= threshold).mean() == pytest.approx(0.01, rel=0.02)
-
-
-def test_the_one_cycle_rate_rises_and_falls_without_a_jump() -> None:
-    rates = np.array([one_cycle_learning_rate(step / 1000, 1.0) for step in range(1001)])
-
-    assert rates[0] == pytest.approx(0.04)
-    assert rates.max() == pytest.approx(1, abs=1e-3)
-    assert rates[-1] == pytest.approx(1e-4)
-    assert np.abs(np.diff(rates)).max() < 0.02
 
 
 def test_the_rga_rate_follows_the_published_schedule() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.keypoints import COCO_17
-from training.oks import oks_nms, pairwise_oks, pose_scores, soft_oks_nms
+from models.oks import oks_nms, pairwise_oks, pose_scores, soft_oks_nms
 
 SIMILARITIES = np.array([[1, 0.95, 0.2], [0.95, 1, 0.3], [0.2, 0.3, 1]])
 
