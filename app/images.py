@@ -13,6 +13,9 @@ from app.errors import IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, UNDECODABLE, ProblemErr
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 EXIF_ORIENTATION = 0x0112
+SIDEWAYS = (5, 6, 7, 8)
+REDUCTIONS = (1, 2, 4, 8)
+"""Factors by which a JPEG can be made smaller while it is decoded."""
 
 Image = NDArray[np.uint8]
 
@@ -25,14 +28,39 @@ class ImageLimits:
         max_bytes: encoded size.
         max_pixels: height times width, read from the header before anything is decoded.
         min_side: the shorter side in pixels.
+        max_side: the longer side in pixels.
     """
 
     max_bytes: int = 20_000_000
     max_pixels: int = 50_000_000
     min_side: int = 8
+    max_side: int = 32_000
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture, decoded to its own size or to a half, a quarter or an eighth of it.
+
+    Attributes:
+        image: (h, w, 3) uint8 RGB, upright.
+        size: (height, width) of the upright picture as it was sent.
+    """
+
+    image: Image
+    size: tuple[int, int]
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """(2,) pixels of `image` along x and y for one pixel of the picture as it was sent."""
+        return np.array(self.image.shape[1::-1], np.float64) / np.array(self.size[::-1], np.float64)
 
 
 def decode_image(data: bytes, limits: ImageLimits, field: str = "image") -> Image:
+    """Decode a picture upright, in full size; see `decode_picture`."""
+    return decode_picture(data, limits, field).image
+
+
+def decode_picture(data: bytes, limits: ImageLimits, field: str = "image", pixels_enough: int | None = None) -> Picture:
     """Decode a picture upright.
 
     EXIF orientation is applied; of an animation the first frame is taken; transparency is laid on white; 16-bit, grey,
@@ -42,9 +70,8 @@ def decode_image(data: bytes, limits: ImageLimits, field: str = "image") -> Imag
         data: JPEG, PNG, WebP, BMP or GIF.
         limits: checked before the pixels are decoded.
         field: the request field, for the error.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
+        pixels_enough: a picture with more pixels is decoded to a half, a quarter or an eighth of its sides, until it
+            has at most as many; a JPEG without ever being decoded in full.
 
     Raises:
         ProblemError: empty, not a picture, truncated, or outside the limits.
@@ -56,8 +83,12 @@ def decode_image(data: bytes, limits: ImageLimits, field: str = "image") -> Imag
         raise ProblemError(IMAGE_TOO_LARGE, detail, field=field, limit=limits.max_bytes)
     try:
         picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
-        _check_size(picture.height, picture.width, limits, field)
-        return np.ascontiguousarray(_upright(_pixels(picture, data), _orientation(picture)))
+        picture_size = picture.height, picture.width
+        _check_size(*picture_size, limits, field)
+        factor = _reduction(picture.height * picture.width, pixels_enough)
+        orientation = _orientation(picture)
+        image = np.ascontiguousarray(_upright(_pixels(picture, data, factor), orientation))
+        return Picture(image, picture_size[::-1] if orientation in SIDEWAYS else picture_size)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         detail = f"{field} has far more than {limits.max_pixels} pixels"
         raise ProblemError(IMAGE_TOO_LARGE, detail, field=field, limit=limits.max_pixels) from None
@@ -75,18 +106,33 @@ def _check_size(height: int, width: int, limits: ImageLimits, field: str) -> Non
     if height * width > limits.max_pixels:
         detail = f"{field} has {width} x {height} pixels; send at most {limits.max_pixels} in all"
         raise ProblemError(IMAGE_TOO_LARGE, detail, field=field, limit=limits.max_pixels)
+    if max(height, width) > limits.max_side:
+        detail = f"{field} has {width} x {height} pixels; each side may have at most {limits.max_side}"
+        raise ProblemError(IMAGE_TOO_LARGE, detail, field=field, limit=limits.max_side)
     if min(height, width) < limits.min_side:
         detail = f"{field} has {width} x {height} pixels; each side must have at least {limits.min_side}"
         raise ProblemError(IMAGE_TOO_SMALL, detail, field=field, limit=limits.min_side)
 
 
-def _pixels(picture: Pillow.Image, data: bytes) -> Image:
+def _reduction(pixels: int, enough: int | None) -> int:
+    if enough is None:
+        return 1
+    return next((factor for factor in REDUCTIONS if pixels <= enough * factor**2), REDUCTIONS[-1])
+
+
+def _pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
     if picture.format == "JPEG" and picture.mode in ("RGB", "L"):
+        height, width = -(-picture.height // factor), -(-picture.width // factor)
         try:
-            return np.asarray(simplejpeg.decode_jpeg(data, "RGB", strict=True), np.uint8)
+            return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width), np.uint8)
         except ValueError:
             # Strict decoding refuses harmless oddities too; Pillow tells those from truncated pictures.
             pass
+    image = _rgb(picture)
+    return image if factor == 1 else np.asarray(Pillow.fromarray(image).reduce(factor))
+
+
+def _rgb(picture: Pillow.Image) -> Image:
     if picture.mode.startswith(("I", "F")):
         return _high_bytes(picture)
     if picture.has_transparency_data:
@@ -111,7 +157,7 @@ def _orientation(picture: Pillow.Image) -> int:
 
 def _upright(image: Image, orientation: int) -> Image:
     """Undo one of the eight EXIF orientations (EXIF 2.32, tag 0x0112)."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in SIDEWAYS:
         image = image.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
         image = image[:, ::-1]

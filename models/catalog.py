@@ -10,6 +10,7 @@ from models.backbones.hourglass import BearpawHourglass, PrincetonHourglass
 from models.backbones.hrnet import HRNetClassifier, HRNetPose
 from models.backbones.rga import RGANet
 from models.backbones.rrid import RRIDNet
+from models.detectors.torchvision import NETWORKS, build_torchvision
 
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "rga_sc_resnet50": partial(RGANet, attention="sc"),
@@ -26,6 +27,7 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "hourglass_princeton": PrincetonHourglass,
     "hourglass_bearpaw": BearpawHourglass,
     "glcnn": GLCNN,
+    **{name: partial(build_torchvision, name) for name in NETWORKS},
 }
 
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from models.calibration import Calibration
 from models.catalog import create
 from models.transforms import IMAGENET_MEAN, IMAGENET_STD, Normalisation
 
@@ -58,6 +59,21 @@ class Threshold:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """How an age's interval is made: see `models.conformal.age_interval`.
+
+    Attributes:
+        level: how often it holds the true age, among people like those it was fitted on.
+        margin: years added at both ends of the interval that the distribution claims itself.
+        fitted_on: which people.
+    """
+
+    level: float
+    margin: float
+    fitted_on: str
+
+
+@dataclass(frozen=True)
 class Source:
     """The authors' file that a checkpoint is converted from.
 
@@ -90,6 +106,8 @@ class Checkpoint:
         trained_on: data sets.
         command: how it was trained, if here.
         threshold: for re-identification.
+        calibration: likewise; None where nobody was held out to fit it on.
+        interval: for ages.
         published: figures from the paper or its repository, never checked here.
         measured: figures measured by this project, with the command under "command".
         notes: what it cannot do.
@@ -109,6 +127,8 @@ class Checkpoint:
     command: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
     threshold: Threshold | None = None
+    calibration: Calibration | None = None
+    interval: Interval | None = None
     published: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
@@ -150,12 +170,16 @@ def read_manifest(weights_dir: Path) -> dict[str, Checkpoint]:
 def _entry(values: dict[str, Any]) -> Checkpoint:
     preprocessing = {key: _tuple(value) for key, value in values.pop("preprocessing").items()}
     threshold, source = values.pop("threshold", None), values.pop("source", None)
+    interval = values.pop("interval", None)
     arguments = {key: _tuple(value) for key, value in values.pop("arguments", {}).items()}
+    calibration = {key: _tuple(value) for key, value in values.pop("calibration", {}).items()}
     return Checkpoint(
         **{key: _tuple(value) for key, value in values.items()},
         preprocessing=Preprocessing(**preprocessing),
         arguments=arguments,
         threshold=Threshold(**threshold) if threshold else None,
+        calibration=Calibration(**calibration) if calibration else None,
+        interval=Interval(**interval) if interval else None,
         source=Source(**source) if source else None,
     )
 

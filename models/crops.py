@@ -125,6 +125,17 @@ def warp(image: Image, matrix: FloatArray, size: tuple[int, int]) -> Image:
     return np.ascontiguousarray(crop[0].round().to(torch.uint8).permute(1, 2, 0).numpy())
 
 
+def warp_fast(image: Image, matrix: FloatArray, size: tuple[int, int]) -> Image:
+    """`warp` by OpenCV, many times faster: coordinates are rounded to a 32nd of a pixel.
+
+    Raises:
+        ValueError: the image has 32767 pixels or more on a side.
+    """
+    if max(image.shape[:2]) >= 32767:
+        raise ValueError(f"the image has {max(image.shape[:2])} pixels on a side; OpenCV takes at most 32766")
+    return np.asarray(cv2.warpAffine(image, matrix, size[::-1], flags=cv2.INTER_LINEAR), np.uint8)
+
+
 def cut_square(image: Image, region: Region, size: tuple[int, int]) -> Image:
     """Cut a crop as Princeton's Stacked Hourglass does: whole pixels around the centre, black outside, then resized.
 

@@ -135,5 +135,8 @@ _FAMILIES = {
     "hourglass_bearpaw": Family(
         "pose", _bearpaw, _fixed(Preprocessing((256, 256), BEARPAW_MEAN, (1.0, 1.0, 1.0), flip=True))
     ),
+    # These resize and normalise by themselves; the size is the one that they were trained with.
+    "ssdlite320_*": Family("detection", lambda _: {}, _fixed(Preprocessing((320, 320)))),
+    "fasterrcnn_*": Family("detection", lambda _: {}, _fixed(Preprocessing((800, 1333)))),
     "glcnn": Family("gait", _glcnn, _glcnn_preprocessing),
 }

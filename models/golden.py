@@ -1,14 +1,22 @@
 """Golden samples: a fixed picture and what a network made of it when its weights were released."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from models.checkpoint import Checkpoint, CheckpointError
+from models.checkpoint import Checkpoint, CheckpointError, Preprocessing
+from models.predictors.gait import answers_of
+from models.predictors.pose import heatmaps_of
 from models.predictors.reid import PersonEmbedder
+from models.transforms import to_tensor
+
+COSINE = 0.9999
+"""How like its golden sample an answer must be."""
 
 
 def golden_image(size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -19,24 +27,62 @@ def golden_image(size: tuple[int, int]) -> NDArray[np.uint8]:
     return np.round(127.5 + 127.5 * np.stack(waves, axis=2)).astype(np.uint8)
 
 
+def golden_input(preprocessing: Preprocessing) -> Tensor:
+    """The golden picture as a network sees it, (3, *size) float32."""
+    return preprocessing.normalisation(to_tensor(golden_image(preprocessing.size)))
+
+
+def golden_item(checkpoint: Checkpoint) -> Tensor:
+    """The golden picture as a checkpoint's predictor prepares it: of one channel for gait, else as `golden_input`."""
+    picture = golden_input(checkpoint.preprocessing)
+    return picture[:1] if checkpoint.task == "gait" else picture
+
+
 def golden_path(checkpoint: Checkpoint, weights_dir: Path) -> Path:
     """Where a checkpoint's golden sample lies."""
     return weights_dir / "golden" / f"{checkpoint.name}.npy"
 
 
+def read_golden(checkpoint: Checkpoint, weights_dir: Path) -> NDArray[np.float32]:
+    """A checkpoint's golden sample: one row of its predictor's `forward`, float32.
+
+    Raises:
+        CheckpointError: it is not there, or no array.
+    """
+    path = golden_path(checkpoint, weights_dir)
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), np.float32)
+    except (OSError, ValueError, EOFError) as error:
+        raise CheckpointError(f"the golden sample of {checkpoint.name} cannot be read: {error}") from error
+
+
+def agrees(row: Tensor, golden: NDArray[np.float32]) -> bool:
+    """Whether a row points where the golden sample does, to a cosine of `COSINE`."""
+    a, b = row.double().numpy().ravel(), golden.astype(np.float64).ravel()
+    return a.shape == b.shape and float(a @ b) >= COSINE * float(np.linalg.norm(a) * np.linalg.norm(b))
+
+
 def write_golden(checkpoint: Checkpoint, network: nn.Module, weights_dir: Path) -> None:
-    """Write what a re-identification network makes of the golden picture: its embedding (D,) float32.
+    """Write what a network makes of the golden picture: an embedding (D,), heatmaps (K, H, W) or answers (K,), float32.
 
     Raises:
         CheckpointError: the network cannot see pictures of the checkpoint's size.
     """
-    preprocessing = checkpoint.preprocessing
-    embedder = PersonEmbedder(network, preprocessing.size, preprocessing.normalisation, preprocessing.flip)
+    forward, size = _forward(checkpoint, network), checkpoint.preprocessing.size
     try:
         with torch.inference_mode():
-            row = embedder.forward(embedder.prepare(golden_image(embedder.size))[None])[0]
+            row = forward(golden_item(checkpoint)[None])[0]
     except (RuntimeError, ValueError) as error:
-        raise CheckpointError(f"the network cannot see pictures of {embedder.size}: {error}") from error
+        raise CheckpointError(f"the network cannot see pictures of {size}: {error}") from error
     path = golden_path(checkpoint, weights_dir)
     path.parent.mkdir(exist_ok=True)
-    np.save(path, embedder.finish(row), allow_pickle=False)
+    np.save(path, row.numpy(), allow_pickle=False)
+
+
+def _forward(checkpoint: Checkpoint, network: nn.Module) -> Callable[[Tensor], Tensor]:
+    if checkpoint.task == "pose":
+        return partial(heatmaps_of, network.eval())
+    seen = checkpoint.preprocessing
+    if checkpoint.task == "gait":
+        return partial(answers_of, network.eval(), flip=seen.flip)
+    return PersonEmbedder(network, seen.size, seen.normalisation, seen.flip).forward

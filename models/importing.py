@@ -113,7 +113,7 @@ def new_checkpoint(
 def store(converted: Converted, draft: Checkpoint, weights_dir: Path) -> Checkpoint:
     """Write a converted file as safetensors, prove that it loads, and enter it in the folder's manifest.
 
-    A re-identification checkpoint also gets the golden sample that the service compares itself with.
+    A checkpoint that can be served also gets the golden sample that the service compares itself with.
 
     Args:
         converted: the file.
@@ -140,7 +140,7 @@ def store(converted: Converted, draft: Checkpoint, weights_dir: Path) -> Checkpo
         save_file(converted.state, unfinished, {"format": "pt"})
         checkpoint = replace(checkpoint, sha256=sha256_of(unfinished))
         network = load_network(replace(checkpoint, file=unfinished.name), weights_dir)
-        if checkpoint.task == "reid":
+        if checkpoint.task in ("reid", "pose", "gait"):
             write_golden(checkpoint, network, weights_dir)
         unfinished.replace(weights_dir / checkpoint.file)
     finally:

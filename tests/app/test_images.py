@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from app.errors import IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, UNDECODABLE, ProblemError, ProblemKind
-from app.images import ImageLimits, decode_image
+from app.images import ImageLimits, decode_image, decode_picture
 from tests.app.pictures import encode, pattern, rotated_by_exif
 
 LIMITS = ImageLimits(max_bytes=100_000, max_pixels=1_000_000, min_side=8)
@@ -102,3 +102,48 @@ def test_a_decompression_bomb_is_refused_from_its_header(width: int, height: int
         decode_image(b"\x89PNG\r\n\x1a\n" + chunk, LIMITS)
 
     assert caught.value.kind in (IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, UNDECODABLE)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("enough", "factor"), [(64 * 32, 1), (64 * 32 - 1, 2), (300, 4), (32, 8), (1, 8)])
+def test_a_larger_picture_than_is_needed_is_decoded_smaller_and_upright(
+    kind: str, orientation: int, enough: int, factor: int
+) -> None:
+    data = rotated_by_exif(pattern(), orientation, kind)
+    whole = decode_image(data, LIMITS)
+
+    picture = decode_picture(data, LIMITS, pixels_enough=enough)
+
+    assert picture.size == whole.shape[:2]
+    assert picture.image.shape[:2] == (whole.shape[0] // factor, whole.shape[1] // factor)
+    assert picture.scale == pytest.approx([1 / factor, 1 / factor])
+    shrunk = np.asarray(Image.fromarray(whole).reduce(factor))
+    assert np.abs(picture.image.astype(int) - shrunk).max() <= 6
+
+
+def test_sides_that_cannot_be_halved_evenly_are_rounded_up() -> None:
+    picture = decode_picture(encode(pattern(101, 67), "JPEG"), LIMITS, pixels_enough=2000)
+
+    assert (picture.size, picture.image.shape) == ((101, 67), (51, 34, 3))
+    assert picture.scale == pytest.approx([34 / 67, 51 / 101])
+
+
+def test_a_truncated_picture_is_refused_in_every_size() -> None:
+    with pytest.raises(ProblemError):
+        decode_picture(encode(pattern(), "JPEG")[:-200], LIMITS, pixels_enough=300)
+
+
+def test_a_picture_with_a_very_long_side_is_refused() -> None:
+    with pytest.raises(ProblemError, match="at most 500") as caught:
+        decode_image(encode(pattern(501, 20)), ImageLimits(max_side=500))
+
+    assert (caught.value.kind, caught.value.limit) == (IMAGE_TOO_LARGE, 500)
+
+
+def test_fifty_megapixels_are_never_decoded_in_full() -> None:
+    data = encode(Image.new("RGB", (10_000, 5_000), "grey"), "JPEG")
+
+    picture = decode_picture(data, ImageLimits(), pixels_enough=16_000_000)
+
+    assert picture.image.shape == (2500, 5000, 3)

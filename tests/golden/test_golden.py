@@ -26,6 +26,6 @@ def test_a_network_gives_its_golden_outputs(system: System) -> None:
 
 
 def test_every_family_of_networks_has_golden_outputs() -> None:
-    families = {name.split("_")[0] for name in models.names()} - {"resnet18"}
+    families = {name.split("_")[0] for name in models.names()} - {"resnet18", "fasterrcnn", "ssdlite320"}
 
     assert {system.name.split("_")[0] for system in SYSTEMS} == families

@@ -46,7 +46,7 @@ def test_the_arguments_of_a_network_are_read_off_its_shapes(network: str, argume
 def test_every_network_is_of_a_family_with_its_task() -> None:
     tasks = {name: family_of(name).task for name in models.names()}
 
-    assert set(tasks.values()) == {"reid", "pose", "gait", "classification"}
+    assert set(tasks.values()) == {"reid", "pose", "gait", "classification", "detection"}
     assert {tasks["rrid_resnet50"], tasks["resnet18_bnneck"]} == {"reid"}
 
 

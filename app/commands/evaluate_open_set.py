@@ -1,0 +1,91 @@
+"""`gaitkeeper evaluate open-set`: half of the people are enrolled, and everybody is looked for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.console import fail, say
+from app.commands.evaluate_options import AsJson, Device, Model, WeightsDir, open_checkpoint
+from app.commands.table import say_table
+
+if TYPE_CHECKING:
+    from training.open_set import People, Searches
+    from training.reid_protocols import Embed, ReidTest
+
+
+def open_set(
+    data: Annotated[list[Path], typer.Option(help="Data set folder, in a layout of `evaluate reid`; repeatable.")],
+    model: Model = "rga-market1501-compact",
+    weights_dir: WeightsDir = None,
+    draws: Annotated[int, typer.Option(min=1, help="How often half of the people are drawn.")] = 10,
+    plots: Annotated[Path | None, typer.Option(help="Folder for an SVG of the rates and one of probabilities.")] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Print DIR at an FPIR of 1 % and 10 %, what the calibration's thresholds reach, and how true probabilities are.
+
+    DIR@: at the threshold that this share of the strangers in the data reaches. DIR(target), FPIR(target): at the
+    threshold that the checkpoint's calibration chooses for the size of the gallery, without a look at the data.
+    """
+    from models.checkpoint import CheckpointError
+    from models.predictors.reid import PersonEmbedder
+    from training.open_set import joined, open_set_figures, search_half
+    from training.reid_protocols import embed_crops, find_tests
+
+    try:
+        tests = [test for root in data for test in find_tests(root)]
+        checkpoint, network = open_checkpoint(model, "reid", weights_dir, device)
+        calibration = checkpoint.calibration
+        if calibration is None:
+            raise ValueError(f"{model} has no calibration; `gaitkeeper calibrate {model} --data …` fits one")
+        seen = checkpoint.preprocessing
+        embedder = PersonEmbedder(network, seen.size, seen.normalisation, seen.flip)
+        rows, found = {}, {}
+        for test in tests:
+            query, gallery = _people(test, lambda crops, title: embed_crops(embedder, crops, title))
+            found[test.name] = joined([search_half(query, gallery, calibration, seed) for seed in range(draws)])
+            rows[test.name] = open_set_figures(found[test.name], calibration)
+    except (CheckpointError, ValueError, OSError) as error:
+        fail(str(error))
+    say_table(f"{model}: half of the people enrolled, {draws} draws, cosine similarity", rows, as_json)
+    if plots is not None:
+        _plot(found, plots)
+        say(f"plots in {plots}")
+
+
+def _people(test: "ReidTest", embed: "Embed") -> "tuple[People, People]":
+    import numpy as np
+
+    from training.open_set import People
+
+    parts = []
+    for name, crops in (("query", test.query), ("gallery", test.gallery)):
+        identities = np.array([crop.identity for crop in crops], np.int64)
+        cameras = np.array([crop.camera for crop in crops], np.int64)
+        parts.append(People(embed(crops, f"{test.name}: {name}"), identities, cameras))
+    return parts[0], parts[1]
+
+
+def _plot(found: "dict[str, Searches]", folder: Path) -> None:
+    import numpy as np
+
+    from training.open_set import dir_curve, reliability
+    from training.plots import Axis, line_chart
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rates = np.geomspace(0.003, 1, 60)
+    curves = {
+        name: list(zip(rates.tolist(), dir_curve(searches, rates).tolist(), strict=True))
+        for name, searches in found.items()
+    }
+    share = Axis("detected and identified (DIR)", (0, 0.2, 0.4, 0.6, 0.8, 1))
+    strangers = Axis("strangers taken for somebody (FPIR)", (0.003, 0.01, 0.03, 0.1, 0.3, 1), log=True)
+    chart = line_chart("Half of the people enrolled", strangers, share, curves)
+    (folder / "open-set-dir.svg").write_text(chart)
+    true: dict[str, list[tuple[float, float]]] = {"as it should be": [(0, 0), (1, 1)]}
+    true |= {name: [(said, right) for said, right, _ in reliability(searches)] for name, searches in found.items()}
+    ticks = (0, 0.2, 0.4, 0.6, 0.8, 1)
+    probability, right = Axis("probability that was answered", ticks), Axis("share that was right", ticks)
+    chart = line_chart("Are probabilities true?", probability, right, true)
+    (folder / "open-set-reliability.svg").write_text(chart)

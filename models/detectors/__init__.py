@@ -1,0 +1,1 @@
+"""Finding persons in pictures: one Protocol, several sources of boxes."""

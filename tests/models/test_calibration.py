@@ -1,0 +1,142 @@
+"""Similarity to probability, and thresholds that keep their promise, on drawn people."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.calibration import Calibration, Comparisons, fit_calibration
+from models.checkpoint import Checkpoint, Preprocessing, read_manifest
+from models.comparisons import compare_people
+from models.manifest import write_entry
+
+
+def comparisons(genuine: int = 2000, impostors: int = 40_000, growth: float = 0.01, seed: int = 0) -> Comparisons:
+    """Strangers around 0.3, the same person around 0.7; every doubling of shots brings strangers `growth` closer."""
+    rng = np.random.default_rng(seed)
+    shots = 2.0 ** rng.integers(0, 4, genuine + impostors)
+    similarities = np.concatenate([rng.normal(0.7, 0.08, genuine), rng.normal(0.3, 0.08, impostors)])
+    similarities = np.clip(similarities + growth * np.log2(shots), -1, 1)
+    return Comparisons(similarities, shots, np.arange(genuine + impostors) < genuine, 100)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Calibration:
+    return fit_calibration(comparisons(), "drawn people")
+
+
+@given(similarities=st.tuples(st.floats(-1, 1), st.floats(-1, 1)), shots=st.integers(1, 1000))
+def test_a_higher_similarity_never_makes_the_same_person_less_probable(
+    similarities: tuple[float, float], shots: int
+) -> None:
+    calibration = fit_calibration(comparisons(200, 2000), "drawn people")
+    low, high = (calibration.evidence(similarity, shots) for similarity in sorted(similarities))
+
+    assert 0 <= calibration.probability(low) <= calibration.probability(high) <= 1
+    assert calibration.false_match_rate(low) >= calibration.false_match_rate(high)
+
+
+def test_the_discount_is_what_more_shots_are_worth_to_a_stranger() -> None:
+    fitted = fit_calibration(comparisons(growth=0.04), "drawn people")
+
+    assert fitted.discount == pytest.approx(0.04, abs=0.006)
+    assert fitted.similarity(fitted.evidence(0.5, 8), 8) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("identities", [1, 10, 100, 1000])
+@pytest.mark.parametrize("target", [0.01, 0.1])
+def test_as_many_strangers_are_taken_for_somebody_as_was_asked_for(
+    fitted: Calibration, identities: int, target: float
+) -> None:
+    rng = np.random.default_rng(identities)
+    best = np.array([rng.normal(0.3, 0.08, identities).max() for _ in range(4000)])
+
+    threshold = fitted.threshold(target, identities)
+
+    assert (best >= threshold).mean() == pytest.approx(target, rel=0.5, abs=0.004)
+    assert fitted.fpir(threshold, identities) == pytest.approx(target, rel=0.01)
+
+
+@given(target=st.floats(1e-6, 0.999), identities=st.integers(1, 10**7))
+def test_a_larger_gallery_never_lowers_the_threshold(target: float, identities: int) -> None:
+    calibration = fit_calibration(comparisons(200, 2000), "drawn people")
+
+    assert calibration.threshold(target, identities) <= calibration.threshold(target, identities + 1) + 1e-12
+    assert calibration.threshold(target, identities) < 1
+
+
+def test_probabilities_are_true_of_searches(fitted: Calibration) -> None:
+    rng = np.random.default_rng(3)
+    said, right = [], []
+    for search in range(3000):
+        similarities = rng.normal(0.3, 0.08, 50)
+        if search % 2:
+            similarities[0] = rng.normal(0.7, 0.08)
+        order = np.argsort(-similarities)[:10]
+        evidence = np.array([fitted.evidence(similarity, 1) for similarity in similarities[order]])
+        said.append(fitted.probabilities(evidence, 50)[0])
+        right.append(order[0] == 0 and search % 2 == 1)
+    bins = np.digitize(said, [0.2, 0.4, 0.6, 0.8])
+    gaps = [
+        abs(np.mean(np.array(said)[bins == at]) - np.mean(np.array(right)[bins == at])) * np.mean(bins == at)
+        for at in set(bins.tolist())
+    ]
+
+    assert sum(gaps) < 0.05
+
+
+@given(evidence=st.lists(st.floats(-1, 1), max_size=10), others=st.integers(0, 10**6))
+def test_probabilities_leave_room_for_nobody(evidence: list[float], others: int) -> None:
+    calibration = fit_calibration(comparisons(200, 2000), "drawn people")
+
+    probabilities = calibration.probabilities(np.array(evidence), len(evidence) + others)
+
+    assert len(probabilities) == len(evidence)
+    assert 0 <= probabilities.sum() <= 1
+
+
+@pytest.mark.parametrize(("genuine", "impostors"), [(9, 5000), (5000, 99)])
+def test_too_few_comparisons_are_refused(genuine: int, impostors: int) -> None:
+    with pytest.raises(ValueError, match=f"there are {genuine} and {impostors}"):
+        fit_calibration(comparisons(genuine, impostors), "drawn people")
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0, -0.1, 2.0])
+def test_a_rate_that_is_none_is_refused(fitted: Calibration, target: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        fitted.threshold(target, 10)
+
+
+def test_people_that_look_alike_and_people_that_do_not_can_both_be_fitted() -> None:
+    apart = Comparisons(np.repeat([0.9, 0.1], 500), np.ones(1000), np.arange(1000) < 500, 9)
+    alike = Comparisons(np.full(1000, 0.5), np.ones(1000), np.arange(1000) < 500, 9)
+
+    separable, hopeless = fit_calibration(apart, ""), fit_calibration(alike, "")
+
+    assert (separable.probability(0.9) > 0.95, separable.probability(0.1) < 0.05) == (True, True)
+    assert hopeless.probability(0.5) == pytest.approx(0.5, abs=0.01)
+    assert (separable.equal_error_rate, hopeless.equal_error_rate) == (0, 0.5)
+
+
+def test_a_manifest_keeps_a_calibration(fitted: Calibration, tmp_path: Path) -> None:
+    checkpoint = Checkpoint("a", "reid", "glcnn", Preprocessing((2, 1)), "a.safetensors", "ab", "here", "none", False)
+
+    write_entry(tmp_path, replace(checkpoint, calibration=fitted))
+
+    assert read_manifest(tmp_path)["a"].calibration == fitted
+
+
+def test_people_are_compared_across_cameras_where_some_were_seen_by_two() -> None:
+    embeddings = np.eye(6, dtype=np.float32)
+    identities = np.array([1, 1, 1, 2, 2, 3])
+
+    crossing = compare_people(embeddings, identities, np.array([1, 1, 2, 1, 1, 1]))
+    one_camera = compare_people(embeddings, identities, np.ones(6, np.int64))
+
+    assert (crossing.genuine.sum(), one_camera.genuine.sum()) == (3, 5)
+    assert (~crossing.genuine).sum() == (~one_camera.genuine).sum() == 3 + 4 + 5
+    assert set(crossing.shots) <= {1, 2, 3}
+    assert crossing.identities == 3
