@@ -40,6 +40,10 @@ UNKNOWN_IDENTITY = ProblemKind("unknown-identity", HTTPStatus.NOT_FOUND, "There 
 UNKNOWN_SHOT = ProblemKind("unknown-shot", HTTPStatus.NOT_FOUND, "There is no such shot")
 UNKNOWN_MODEL = ProblemKind("unknown-model", HTTPStatus.NOT_FOUND, "There is no such model")
 INVALID_BOX = ProblemKind("invalid-box", HTTPStatus.UNPROCESSABLE_ENTITY, "A box cannot be used")
+NO_SILHOUETTE = ProblemKind("no-silhouette", HTTPStatus.UNPROCESSABLE_ENTITY, "No silhouette can be used")
+TOO_FEW_FRAMES = ProblemKind("too-few-frames", HTTPStatus.UNPROCESSABLE_ENTITY, "There are too few frames")
+UNDECODABLE_VIDEO = ProblemKind("undecodable-video", HTTPStatus.UNPROCESSABLE_ENTITY, "The video cannot be decoded")
+VIDEO_TOO_LONG = ProblemKind("video-too-long", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The video exceeds a limit")
 CONFLICT = ProblemKind("already-exists", HTTPStatus.CONFLICT, "It exists already")
 CHECKPOINT_MISMATCH = ProblemKind(
     "checkpoint-mismatch", HTTPStatus.CONFLICT, "The gallery belongs to another checkpoint"
@@ -47,6 +51,15 @@ CHECKPOINT_MISMATCH = ProblemKind(
 PROTECTED = ProblemKind("protected", HTTPStatus.CONFLICT, "This cannot be removed")
 IDEMPOTENCY_CONFLICT = ProblemKind(
     "idempotency-conflict", HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used for something else"
+)
+NOT_CALIBRATED = ProblemKind(
+    "not-calibrated", HTTPStatus.UNPROCESSABLE_ENTITY, "There is no calibration to decide by"
+)
+TOO_FEW_COMPARISONS = ProblemKind(
+    "too-few-comparisons", HTTPStatus.UNPROCESSABLE_ENTITY, "There is too little to fit a calibration on"
+)
+VERSION_NOT_REACHED = ProblemKind(
+    "version-not-reached", HTTPStatus.SERVICE_UNAVAILABLE, "The gallery has not reached that version"
 )
 DAMAGED = ProblemKind("damaged-record", HTTPStatus.INTERNAL_SERVER_ERROR, "A stored record is damaged")
 UNAUTHORIZED = ProblemKind("unauthorized", HTTPStatus.UNAUTHORIZED, "A valid API key is needed")

@@ -2,30 +2,45 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 
+from app.access.callers import Scope
+from app.access.middleware import Access
 from app.gallery.errors import GalleryError
 from app.handlers import install_handlers
-from app.routers import galleries, health, reid
+from app.routers import calibration, enrolment, gait, galleries, health, inference, moves, pose, reid
+from app.routers.access import needs, needs_by_method
+from app.routers.admission import Stays
 from app.runtime import open_runtime
 from app.settings import Settings
-from app.telemetry import RequestIds
+from app.telemetry.metrics import Metrics
+from app.telemetry.observed import Observed
+from app.telemetry.request_ids import RequestIds
 from models.checkpoint import CheckpointError
+from models.detectors.base import DetectorError
+
+if TYPE_CHECKING:
+    from app.telemetry.traces import SpanTracer
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the service; networks load and galleries open when it starts."""
+    metrics, tracer = Metrics(), _open_tracer(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            async with open_runtime(settings) as runtime:
+            async with open_runtime(settings, metrics) as runtime:
                 app.state.runtime = runtime
                 yield
-        except (CheckpointError, GalleryError, OSError, ValueError) as error:
+        except (CheckpointError, DetectorError, GalleryError, OSError, ValueError) as error:
             app.state.startup_problem = str(error)
             raise
+        finally:
+            if tracer is not None:
+                tracer.close()
 
     app = FastAPI(
         title="Gaitkeeper",
@@ -35,14 +50,30 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     install_handlers(app)
+    app.add_middleware(Stays)
+    app.add_middleware(Access, doorway=lambda: app.state.runtime.doorway)
+    app.add_middleware(Observed, metrics=metrics, tracer=tracer)
     app.add_middleware(RequestIds)
     _include(app, reid.router)
-    _include(app, galleries.router)
+    for router in (pose.router, gait.router):
+        _include(app, router, needs(Scope.INFER))
+    for router in (galleries.router, enrolment.router, moves.router, calibration.router):
+        _include(app, router, needs_by_method())
     _include(app, health.router)
+    app.include_router(inference.router, dependencies=[needs(Scope.INFER)])
     return app
 
 
-def _include(app: FastAPI, router: APIRouter) -> None:
+def _open_tracer(settings: Settings) -> "SpanTracer | None":
+    if settings.traces == "off":
+        return None
+    # The packages of tracing are an extra.
+    from app.telemetry.traces import open_tracer
+
+    return open_tracer(settings.traces, settings.traces_endpoint)
+
+
+def _include(app: FastAPI, router: APIRouter, *dependencies: Any) -> None:  # noqa: ANN401  fastapi types them so
     """Serve a router under /v1, and under the bare paths as permanent aliases."""
-    app.include_router(router, prefix="/v1")
-    app.include_router(router, include_in_schema=router is health.router)
+    app.include_router(router, prefix="/v1", dependencies=dependencies)
+    app.include_router(router, dependencies=dependencies, include_in_schema=router is health.router)

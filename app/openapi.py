@@ -16,10 +16,17 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 def upload(
-    options: type[BaseModel], answer: type[BaseModel], files: tuple[str, ...], status: int = 200
+    options: type[BaseModel],
+    answer: type[BaseModel],
+    files: tuple[str, ...],
+    status: int = 200,
+    picture_type: str = "",
 ) -> dict[str, Any]:
-    """Keyword arguments of a route that reads its own body: pictures in `files`, and the fields of `options`."""
-    schema = options.model_json_schema()
+    """Keyword arguments of a route that reads its own body: pictures in `files`, and the fields of `options`.
+
+    A route that can also answer with a picture says of which type.
+    """
+    schema = options.model_json_schema(ref_template="#/components/schemas/{model}")
     properties = schema.get("properties", {})
     picture = {"type": "string", "format": "binary"}
     encoded = {"type": "string", "contentEncoding": "base64"}
@@ -33,9 +40,42 @@ def upload(
         "image/jpeg": {"schema": picture},
         "image/png": {"schema": picture},
     }
+    drawn: dict[int | str, dict[str, Any]] = {status: {"content": {picture_type: {"schema": picture}}}}
     return {
         "response_model": answer,
         "status_code": status,
+        "responses": (drawn if picture_type else {}) | PROBLEMS,
+        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+    }
+
+
+def gait_upload(
+    options: type[BaseModel], answers: tuple[type[BaseModel], type[BaseModel]], files: tuple[str, ...]
+) -> dict[str, Any]:
+    """Keyword arguments of a route that takes a walk in one of several fields, and answers by what came."""
+    properties = options.model_json_schema().get("properties", {})
+    parts = {name: {"type": "array", "items": {"type": "string", "format": "binary"}} for name in files}
+    encoded = {name: {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}} for name in files}
+    content = {
+        "multipart/form-data": {"schema": {"type": "object", "properties": parts | properties}},
+        "application/json": {"schema": {"type": "object", "properties": encoded | properties}},
+        "image/png": {"schema": {"type": "string", "format": "binary"}},
+    }
+    return {
+        "response_model": answers[0] | answers[1],
+        "responses": PROBLEMS,
+        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+    }
+
+
+def bulk(line: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
+    """Keyword arguments of a route that takes many lines: NDJSON, or a zip file of pictures with such a manifest."""
+    content = {
+        "application/x-ndjson": {"schema": line.model_json_schema(ref_template="#/components/schemas/{model}")},
+        "application/zip": {"schema": {"type": "string", "format": "binary"}},
+    }
+    return {
+        "response_model": answer,
         "responses": PROBLEMS,
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
     }

@@ -49,10 +49,12 @@ class Upload:
     Attributes:
         files: encoded pictures by field name, in the order sent.
         fields: every other field; form fields are strings, JSON fields keep their type.
+        names: of the files, as far as their client named them; empty otherwise.
     """
 
     files: dict[str, list[bytes]] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
 
     def images(self, name: str = "image") -> list[bytes]:
         """The pictures of one field.
@@ -174,6 +176,7 @@ async def _sorted_parts(form: FormData, image_fields: tuple[str, ...]) -> Upload
             upload.fields[name] = value
         elif name in image_fields:
             upload.files.setdefault(name, []).append(await value.read())
+            upload.names.setdefault(name, []).append(value.filename or "")
         else:
             raise _unknown_file(name, image_fields)
     return upload
@@ -190,7 +193,7 @@ def _read_json(body: bytes, image_fields: tuple[str, ...]) -> Upload:
     for name in image_fields:
         if name in fields:
             value = fields.pop(name)
-            files[name] = [_from_base64(text, name) for text in (value if isinstance(value, list) else [value])]
+            files[name] = [from_base64(text, name) for text in (value if isinstance(value, list) else [value])]
     return Upload(files, fields)
 
 
@@ -209,7 +212,8 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _from_base64(text: object, name: str) -> bytes:
+def from_base64(text: object, name: str) -> bytes:
+    """The bytes that base64 stands for, with or without the beginning of a data URL; raises ProblemError."""
     if not isinstance(text, str):
         raise ProblemError(INVALID_FIELD, f"{name} must be base64 text or a list of it", field=name)
     try:

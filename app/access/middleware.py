@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.callers import Caller
-from app.access.gate import Gate, InvalidKeyError
-from app.access.quotas import QuotaExceededError, Quotas
+from app.access.doorway import Doorway
+from app.access.gate import InvalidKeyError
+from app.access.quotas import QuotaExceededError
 from app.errors import QUOTA_EXCEEDED, UNAUTHORIZED, ProblemError, render
 
 OPEN_PATHS = frozenset(
-    prefix + path for prefix in ("", "/v1", "/v2/health") for path in ("/healthz", "/readyz", "/live", "/ready")
-) | {"/docs", "/openapi.json"}
+    ["/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready"]
+    + [prefix + path for prefix in ("", "/v1") for path in ("/healthz", "/readyz")]
+)
+"""What anybody may ask, without a key."""
 KILOBYTE = 1000
 
 
@@ -24,15 +26,11 @@ class Access:
 
     Args:
         app: what is guarded.
-        gate: looks at keys.
-        quotas: of callers.
-        threads: where keys are hashed for the first time; few, so that wrong keys cannot take the cores.
+        doorway: gives the doorway, which is there once the service has started.
     """
 
-    def __init__(
-        self, app: ASGIApp, gate: Callable[[], Gate], quotas: Callable[[], Quotas], threads: Callable[[], Executor]
-    ) -> None:
-        self._app, self._gate, self._quotas, self._threads = app, gate, quotas, threads
+    def __init__(self, app: ASGIApp, doorway: Callable[[], Doorway]) -> None:
+        self._app, self._doorway = app, doorway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -52,17 +50,18 @@ class Access:
             await self._app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Caller:
-        gate, address = self._gate(), (scope.get("client") or ("",))[0]
-        if gate.is_open:
-            return gate.admit(None, address)
+        doorway, address = self._doorway(), (scope.get("client") or ("",))[0]
+        if doorway.gate.is_open:
+            return doorway.gate.admit(None, address)
         key = key_in(Headers(scope=scope))
-        return await asyncio.get_running_loop().run_in_executor(self._threads(), gate.admit, key, address)
+        return await asyncio.get_running_loop().run_in_executor(doorway.threads, doorway.gate.admit, key, address)
 
     async def _count(self, caller: Caller, scope: Scope) -> None:
-        await self._quotas().spend(caller.name, "requests")
+        quotas = self._doorway().quotas
+        await quotas.spend(caller.name, "requests")
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal():
-            await self._quotas().spend(caller.name, "kilobytes", -(-int(length) // KILOBYTE))
+            await quotas.spend(caller.name, "kilobytes", -(-int(length) // KILOBYTE))
 
 
 def key_in(headers: Headers) -> str | None:

@@ -89,12 +89,7 @@ async def _run(crops: Sequence[Sample], out: Path, identities: int, queries: int
                     story.pictures[shot.shot_id] = (crop.identity, crop.jpeg)
                 shots += len(enrolled)
             say(f"enrolled {len(people)} people, {shots} shots; model {runtime.reid.checkpoint.name}")
-            threshold = runtime.reid.checkpoint.threshold
-            if threshold:
-                say(
-                    f"decision: match from similarity {threshold.similarity} on, which"
-                    f" {100 * threshold.false_match_rate:g} % of strangers reach; below, unknown\n"
-                )
+            say("decision: match where at most one stranger in a hundred would find somebody as alike; else unknown\n")
             say(f"{'query':12} {'camera':7} {'rank':>4} {'identity':12} {'similarity':>10} {'shots':>6}  decision")
             shown = set(people[:: max(1, len(people) // queries)][:queries])
             for person in people:
@@ -105,10 +100,11 @@ async def _run(crops: Sequence[Sample], out: Path, identities: int, queries: int
 
 
 async def _ask(reid: "ReidPipeline", probe: Sample, show: bool, story: _Story) -> None:
+    from app.gallery.domain import Search
     from app.runtime import DEFAULT_GALLERY
 
     embedded = await reid.embed([probe.jpeg])
-    answer = await reid.query(DEFAULT_GALLERY, embedded.embeddings(), SHOWN, "mean", embedded.timings)
+    answer = await reid.query(DEFAULT_GALLERY, embedded.embeddings(), Search(SHOWN), embedded.timings)
     found = answer.ranking.identities
     story.right += found[0].identity_id == probe.identity
     if not show:
@@ -120,7 +116,7 @@ async def _ask(reid: "ReidPipeline", probe: Sample, show: bool, story: _Story) -
         row.append(Cell(picture, f"{place.rank}. {place.similarity:.3f}\n{place.identity_id}", right))
     story.rows.append(row)
     for place in found[:3]:
-        decision = answer.decision if place.rank == 1 else ""
+        decision = answer.decision.verdict if place.rank == 1 else ""
         name, camera = (probe.identity, probe.camera) if place.rank == 1 else ("", "")
         say(
             f"{name:12} {camera:7} {place.rank:4} {place.identity_id:12} {place.similarity:10.3f} {place.shots:6}"

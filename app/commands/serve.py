@@ -34,11 +34,14 @@ def serve(
     import uvicorn
 
     from app.main import create_app
-    from app.telemetry import configure_logging
+    from app.telemetry.logs import configure_logging
 
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     signal.signal(signal.SIGTERM, _leave)
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except (ImportError, ValueError) as error:
+        fail(str(error))
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.commands.console import fail, say
+from app.commands.release_gait import release_gait
+from app.commands.release_pose import release_pose
 from app.commands.weights_intake import WeightsDir, chosen_folder, how_to_get, import_, pull
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 weights = typer.Typer(no_args_is_help=True, help="Look after checkpoints.")
 weights.command()(pull)
 weights.command(name="import")(import_)
+weights.command(name="release-pose")(release_pose)
+weights.command(name="release-gait")(release_gait)
 
 FIGURES = {"published": "by its authors, not measured here", "measured": "here"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -1,54 +1,64 @@
 """When to run: groups waiting calls into batches. Knows time and queues, no tensors."""
 
 import asyncio
+import math
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from app.engine.observer import Nobody, Observer
+from app.engine.pace import Pace
+from app.engine.queue import FairQueue
+from app.engine.refusals import ClosedError, DeadlineError, MachineError, OverloadedError, Reason
+from app.engine.terms import Terms, current_terms
+from app.telemetry.stages import record
+
+__all__ = ["Batcher", "ClosedError", "DeadlineError", "MachineError", "OverloadedError", "Timing"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class OverloadedError(Exception):
-    """More calls wait than are allowed.
-
-    Attributes:
-        limit: how many may wait.
-    """
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} items are waiting already")
-        self.limit = limit
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Timing:
-    """Where one item's time went, in seconds."""
+    """Where one item's time went, in seconds, and how many items ran with it."""
 
     queue_seconds: float
     forward_seconds: float
+    batch_size: int = 1
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class _Call(Generic[Item, Result]):
     item: Item
+    terms: Terms
+    weight: int
     future: "asyncio.Future[tuple[Result, Timing]]"
     arrived: float = field(default_factory=time.perf_counter)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class Batcher(Generic[Item, Result]):
     """Runs items in batches, one batch at a time.
 
     It is work-conserving: the moment the runner is free it takes what is waiting, up to `max_batch`, and never waits
-    for more. Calls whose caller has gone are dropped before they run. When a batch fails it is cut in halves until
-    only the guilty item fails.
+    for more. Interactive work goes before bulk work, and callers take turns (see `FairQueue`). Calls whose caller has
+    gone, or whose deadline has passed, are dropped before they run. When a batch fails it is cut in halves until only
+    the guilty item fails.
 
     Args:
         run: runs one batch and returns one result an item, in order.
         max_batch: items in one run at most.
         max_waiting: items that may wait; beyond, `submit` refuses at once.
+        max_waiting_bytes: what they may weigh together.
+        max_wait_seconds: how long one may wait; it is refused at once if it is expected to wait longer.
+        weigh: bytes of an item.
+        turn: shared by the batchers of one device, which then run in turns.
+        observer: told of every batch and every refusal.
     """
 
     def __init__(
@@ -56,61 +66,167 @@ class Batcher(Generic[Item, Result]):
         run: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
         max_batch: int,
         max_waiting: int,
+        *,
+        max_waiting_bytes: float = math.inf,
+        max_wait_seconds: float = math.inf,
+        weigh: Callable[[Item], int] = lambda item: 0,
+        turn: asyncio.Lock | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._run, self._max_batch, self._max_waiting = run, max_batch, max_waiting
-        self._waiting: deque[_Call[Item, Result]] = deque()
+        self._max_waiting_bytes, self._max_wait_seconds, self._weigh = max_waiting_bytes, max_wait_seconds, weigh
+        # A fair lock: whoever asked first runs next, so that a busy network cannot keep the device.
+        self._turn = turn or asyncio.Lock()
+        self._observer: Observer = observer or Nobody()
+        self._waiting: FairQueue[_Call[Item, Result]] = FairQueue()
+        self._waiting_bytes = 0
+        self._running: list[_Call[Item, Result]] = []
         self._work_arrived = asyncio.Event()
+        self._closing = False
         self._loop_task: asyncio.Task[None] | None = None
+        self.pace = Pace()
+
+    @property
+    def waiting(self) -> int:
+        """Items that wait."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Items in the batch that runs."""
+        return len(self._running)
 
     def start(self) -> None:
         """Begin to run batches, on the current event loop."""
         self._loop_task = asyncio.create_task(self._serve(), name="batcher")
 
     async def close(self) -> None:
-        """Finish everything that was admitted, then stop."""
-        while self._waiting:
-            await asyncio.gather(*(call.future for call in self._waiting), return_exceptions=True)
+        """Finish everything that was admitted, then stop; cancelled, it gives up what is left."""
+        self._closing = True
+        self._work_arrived.set()
         if self._loop_task is not None:
-            self._loop_task.cancel()
-            await asyncio.gather(self._loop_task, return_exceptions=True)
+            await self._loop_task
 
-    def admit(self, count: int) -> None:
-        """Check that `count` more items may wait.
+    def admit(self, count: int, terms: Terms | None = None) -> None:
+        """Check that `count` more items may wait, and are expected to be done in time.
 
         Raises:
-            OverloadedError: too many are waiting.
+            OverloadedError: too many are waiting, or the wait would be too long.
+            DeadlineError: the deadline has passed already.
+            ClosedError: the batcher is closing.
         """
-        if len(self._waiting) + count > self._max_waiting:
-            raise OverloadedError(self._max_waiting)
+        self._check_room(count)
+        terms, now = terms or current_terms(), time.monotonic()
+        if terms.deadline <= now:
+            self._observer.shed("deadline")
+            raise DeadlineError
+        ahead = self._waiting.ahead_of(terms, count) - count + len(self._running)
+        # With nothing ahead there is nothing to predict, and a first slow batch must not refuse everybody for ever.
+        if ahead and self.pace.wait(ahead) > self._max_wait_seconds:
+            raise self._refusal("age", self._max_wait_seconds)
+        if ahead and now + self.pace.wait(ahead + count) > terms.deadline:
+            raise self._refusal("age", terms.deadline - now)
 
-    async def submit(self, item: Item) -> tuple[Result, Timing]:
+    def _check_room(self, count: int) -> None:
+        if self._closing:
+            raise ClosedError
+        if len(self._waiting) + count > self._max_waiting:
+            raise self._refusal("count", self._max_waiting)
+
+    async def submit(self, item: Item, terms: Terms | None = None) -> tuple[Result, Timing]:
         """Run one item in some batch.
+
+        Args:
+            item: what to run.
+            terms: those of the current request if not given.
 
         Returns:
             Its result, and how long it waited and ran.
 
         Raises:
-            OverloadedError: too many items are waiting.
+            OverloadedError: too much is waiting, or this has waited too long.
+            DeadlineError: the deadline passed first.
+            ClosedError: the batcher is closing.
+            MachineError: the runner failed, whatever the items were.
             Exception: whatever `run` raised for this item alone.
         """
-        self.admit(1)
-        call = _Call[Item, Result](item, asyncio.get_running_loop().create_future())
-        self._waiting.append(call)
+        terms = terms or current_terms()
+        self._check_room(1)
+        weight = self._weigh(item)
+        if self._waiting_bytes + weight > self._max_waiting_bytes:
+            raise self._refusal("bytes", self._max_waiting_bytes)
+        loop = asyncio.get_running_loop()
+        call = _Call[Item, Result](item, terms, weight, loop.create_future())
+        self._waiting.put(call)
+        self._waiting_bytes += weight
         self._work_arrived.set()
-        return await call.future
+        alarms = self._set_alarms(call)
+        try:
+            result, timing = await call.future
+        finally:
+            for alarm in alarms:
+                alarm.cancel()
+            if self._forget(call):
+                self._observer.shed("abandoned")
+        started = call.arrived + timing.queue_seconds
+        record("queue", call.arrived, started)
+        record("forward", started, started + timing.forward_seconds, timing.batch_size)
+        return result, timing
+
+    def _refusal(self, reason: Reason, limit: float) -> OverloadedError:
+        self._observer.shed(reason)
+        return OverloadedError(limit, reason, max(self.pace.wait(len(self._waiting)), 0.1))
+
+    def _set_alarms(self, call: _Call[Item, Result]) -> list[asyncio.TimerHandle]:
+        loop, alarms = asyncio.get_running_loop(), []
+        if call.terms.deadline < math.inf:
+            alarms.append(loop.call_later(call.terms.deadline - time.monotonic(), self._on_deadline, call))
+        if self._max_wait_seconds < math.inf:
+            alarms.append(loop.call_later(self._max_wait_seconds, self._on_age, call))
+        return alarms
+
+    def _on_deadline(self, call: _Call[Item, Result]) -> None:
+        self._forget(call)
+        self._observer.shed("deadline")
+        call.fail(DeadlineError())
+
+    def _on_age(self, call: _Call[Item, Result]) -> None:
+        if self._forget(call):  # one that runs by now may finish
+            call.fail(self._refusal("age", self._max_wait_seconds))
+
+    def _forget(self, call: _Call[Item, Result]) -> bool:
+        waited = self._waiting.discard(call)
+        self._waiting_bytes -= call.weight if waited else 0
+        return waited
 
     async def _serve(self) -> None:
-        while True:
-            await self._work_arrived.wait()
-            batch = self._take()
-            if batch:
-                await self._run_batch(batch)
+        try:
+            while self._waiting or not self._closing:
+                await self._work_arrived.wait()
+                wanted = time.perf_counter()
+                async with self._turn:
+                    self._running = self._take()
+                    if self._running:
+                        count = len(self._running)
+                        await self._run_batch(self._running)
+                        self.pace.note(time.perf_counter() - wanted, count)
+                    self._running = []
+        finally:
+            self._closing = True
+            for call in (*self._running, *self._waiting):
+                call.fail(ClosedError())
 
     def _take(self) -> list[_Call[Item, Result]]:
         batch: list[_Call[Item, Result]] = []
-        while self._waiting and len(batch) < self._max_batch:
-            call = self._waiting.popleft()
-            if not call.future.done():
+        now = time.monotonic()
+        while len(batch) < self._max_batch and (call := self._waiting.pop()) is not None:
+            self._waiting_bytes -= call.weight
+            if call.future.done():
+                self._observer.shed("abandoned")
+            elif call.terms.deadline <= now:
+                self._observer.shed("deadline")
+                call.fail(DeadlineError())
+            else:
                 batch.append(call)
         if not self._waiting:
             self._work_arrived.clear()
@@ -122,18 +238,25 @@ class Batcher(Generic[Item, Result]):
             results = await self._run([call.item for call in batch])
             if len(results) != len(batch):
                 raise RuntimeError(f"{len(batch)} items gave {len(results)} results")
+        except MachineError as error:
+            self._observer.failed(error)
+            for call in batch:
+                call.fail(error)
+            return
         except Exception as error:  # one bad item must not end the loop, nor its neighbours' calls
             await self._isolate(batch, error)
             return
         forward_seconds = time.perf_counter() - started
-        for call, result in zip(batch, results, strict=True):
+        waited = [started - call.arrived for call in batch]
+        self._observer.ran(waited, forward_seconds)
+        for call, result, queue_seconds in zip(batch, results, waited, strict=True):
             if not call.future.done():
-                call.future.set_result((result, Timing(started - call.arrived, forward_seconds)))
+                call.future.set_result((result, Timing(queue_seconds, forward_seconds, len(batch))))
 
     async def _isolate(self, batch: list[_Call[Item, Result]], error: Exception) -> None:
         if len(batch) == 1:
-            if not batch[0].future.done():
-                batch[0].future.set_exception(error)
+            self._observer.failed(error)
+            batch[0].fail(error)
             return
         middle = len(batch) // 2
         await self._run_batch(batch[:middle])

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from app.engine.preparing import FairExecutor
 
 
 class Predictor(Protocol):
@@ -29,7 +31,7 @@ class Runner:
 
     def __init__(self, predictor: Predictor, device: torch.device, threads: int = 0) -> None:
         self._predictor, self._device = predictor, device
-        self._thread = ThreadPoolExecutor(1, "runner", initializer=_set_threads, initargs=(threads,))
+        self._thread = FairExecutor(1, "runner", partial(_set_threads, threads))
 
     async def run(self, items: Sequence[Tensor]) -> list[Tensor]:
         """Run items of one shape as one batch; one row each, on the CPU."""
@@ -40,12 +42,14 @@ class Runner:
         """The same, in the calling thread."""
         bucket = 1 << (len(items) - 1).bit_length()
         batch = torch.stack([*items, *[items[0]] * (bucket - len(items))])
+        if self._device.type == "cuda":
+            batch = batch.pin_memory()  # memory that may move would be copied twice
         rows = self._predictor.forward(batch.to(self._device, non_blocking=True))
         return list(rows[: len(items)].cpu())
 
-    def close(self) -> None:
-        """Wait for the batch that is running, then end the thread."""
-        self._thread.shutdown()
+    def close(self, wait: bool = True) -> None:
+        """End the thread, after the batch that is running; do not `wait` for it if it hangs."""
+        self._thread.shutdown(wait, cancel_futures=not wait)
 
 
 def _set_threads(threads: int) -> None:

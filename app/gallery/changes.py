@@ -46,6 +46,9 @@ class ShotColumns:
         identity_keys: (N,) int64, whose they are.
         shot_ids: (N,) SHOT_ID.
         cameras: (N,) object, str or None.
+        times: (N,) float64 seconds since 1970; NaN where nobody said when.
+        qualities: (N,) float32, 0..1.
+        metadata: (N,) object, a dict, or None where it is empty.
         embeddings: (N, D) float32 unit rows.
     """
 
@@ -53,7 +56,24 @@ class ShotColumns:
     identity_keys: Keys
     shot_ids: NDArray[np.bytes_]
     cameras: NDArray[Any]
+    times: NDArray[np.float64]
+    qualities: NDArray[np.float32]
+    metadata: NDArray[Any]
     embeddings: Embeddings
+
+    @classmethod
+    def empty(cls, count: int, embedding_dim: int) -> "ShotColumns":
+        """Columns to be filled."""
+        return cls(
+            keys=np.empty(count, np.int64),
+            identity_keys=np.empty(count, np.int64),
+            shot_ids=np.empty(count, SHOT_ID),
+            cameras=np.empty(count, object),
+            times=np.empty(count, np.float64),
+            qualities=np.empty(count, np.float32),
+            metadata=np.empty(count, object),
+            embeddings=np.empty((count, embedding_dim), np.float32),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,3 +102,9 @@ class Outcome(Generic[Answer]):
 
     answer: Answer
     change: Change | None = None
+
+
+def swapped(outcome: Outcome[Outcome[Answer]]) -> Outcome[Outcome[Answer]]:
+    """Two changes of one transaction, the inner one outside."""
+    inner = outcome.answer
+    return Outcome(Outcome(inner.answer, outcome.change), inner.change)

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, func, select
 
-from app.gallery.changes import SHOT_ID, Change, GalleryRow, IdentityName, ShotColumns
+from app.gallery.changes import Change, GalleryRow, IdentityName, ShotColumns
 from app.gallery.errors import DamagedShot
 from app.gallery.gallery_rows import current_version, read_gallery
 from app.gallery.schema import embeddings, identities, shots
 from app.gallery.slots import STORED, checksum
 
 ROWS_AT_ONCE = 4096
+_READ = ("key", "identity_key", "shot_id", "camera", "taken_at", "quality", "metadata", "checksum")
 
 
 def read_contents(connection: Connection, gallery: GalleryRow) -> Change:
@@ -31,20 +32,18 @@ def read_contents(connection: Connection, gallery: GalleryRow) -> Change:
     )
 
 
+def check_content(gallery: GalleryRow, shot_id: str, content: bytes, expected: int) -> None:
+    """Check a stored embedding against its checksum; raises DamagedShot."""
+    if len(content) != gallery.embedding_dim * STORED.itemsize or checksum(shot_id, content) != expected:
+        raise DamagedShot(gallery.name, shot_id)
+
+
 def _read_shots(connection: Connection, gallery: GalleryRow) -> ShotColumns:
     here = shots.c.gallery_key == gallery.key
     count = connection.scalar(select(func.count()).select_from(shots).where(here)) or 0
-    columns = ShotColumns(
-        keys=np.empty(count, np.int64),
-        identity_keys=np.empty(count, np.int64),
-        shot_ids=np.empty(count, SHOT_ID),
-        cameras=np.empty(count, object),
-        embeddings=np.empty((count, gallery.embedding_dim), np.float32),
-    )
+    columns = ShotColumns.empty(count, gallery.embedding_dim)
     wanted = (
-        select(
-            shots.c.key, shots.c.identity_key, shots.c.shot_id, shots.c.camera, shots.c.checksum, embeddings.c.content
-        )
+        select(*(shots.c[name] for name in _READ), embeddings.c.content)
         .join(embeddings, embeddings.c.slot == shots.c.slot)
         .where(here)
         .order_by(shots.c.key)
@@ -58,11 +57,12 @@ def _read_shots(connection: Connection, gallery: GalleryRow) -> ShotColumns:
 
 
 def _fill(columns: ShotColumns, here: slice, gallery: GalleryRow, rows: Sequence[Sequence[Any]]) -> None:
-    keys, identity_keys, shot_ids, cameras, checksums, contents = zip(*rows, strict=True)
-    length = gallery.embedding_dim * STORED.itemsize
+    keys, owners, shot_ids, cameras, times, qualities, metadata, checksums, contents = zip(*rows, strict=True)
     for shot_id, expected, content in zip(shot_ids, checksums, contents, strict=True):
-        if len(content) != length or checksum(shot_id, content) != expected:
-            raise DamagedShot(gallery.name, shot_id)
-    columns.keys[here], columns.identity_keys[here] = keys, identity_keys
+        check_content(gallery, shot_id, content, expected)
+    columns.keys[here], columns.identity_keys[here] = keys, owners
     columns.shot_ids[here], columns.cameras[here] = shot_ids, cameras
+    # None becomes NaN.
+    columns.times[here], columns.qualities[here] = np.array(times, np.float64), qualities
+    columns.metadata[here] = [entries or None for entries in metadata]
     columns.embeddings[here] = np.frombuffer(b"".join(contents), STORED).reshape(len(rows), -1)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 Embeddings = NDArray[np.float32]
 Metadata = dict[str, Any]
-Aggregate = Literal["mean", "best"]
+Aggregate = Literal["mean", "best", "quality"]
+Rerank = Literal["k_reciprocal"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,57 @@ class NewShot:
     def __post_init__(self) -> None:
         if not 0 <= self.quality <= 1:
             raise ValueError(f"quality is {self.quality}; it has to be 0 to 1")
+
+
+@dataclass(frozen=True)
+class ShotFilter:
+    """Which of a gallery's shots are searched; one that says nothing takes all.
+
+    Attributes:
+        cameras: only shots of these cameras; None takes any, and those of no camera.
+        without_cameras: no shots of these.
+        taken_from, taken_before: only shots taken at or after the first and before the second, in seconds since 1970.
+        metadata: only shots whose metadata has these entries.
+    """
+
+    cameras: frozenset[str] | None = None
+    without_cameras: frozenset[str] = frozenset()
+    taken_from: float | None = None
+    taken_before: float | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether it says nothing."""
+        return self == ShotFilter()
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a gallery is searched for one person.
+
+    Attributes:
+        limit: identities to return; fewer only if fewer have shots that the filter takes.
+        aggregate: over the crops of the query, "mean", "best", or "quality" for a mean weighted by `qualities`, in
+            which an identity's poor shots count less too.
+        qualities: of the crops, 0..1 each; equal ones if not given.
+        filter: which shots are searched.
+        rerank: order the best of them again by shared neighbours.
+        min_version: the gallery has to have seen so many changes.
+    """
+
+    limit: int
+    aggregate: Aggregate = "mean"
+    qualities: tuple[float, ...] | None = None
+    filter: ShotFilter = ShotFilter()
+    rerank: Rerank | None = None
+    min_version: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise ValueError(f"limit is {self.limit}; it has to be at least 1")
+        if self.qualities is not None and not all(0 <= quality <= 1 for quality in self.qualities):
+            raise ValueError(f"qualities are {self.qualities}; each has to be 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -112,7 +164,14 @@ class BestShot:
 
 @dataclass(frozen=True)
 class RankedIdentity:
-    """One identity by how well it fits the query; `rank` counts from 1, `similarity` is -1..1."""
+    """One identity by how well it fits the query.
+
+    Attributes:
+        rank: counts from 1.
+        similarity: -1..1, fused over the crops.
+        shots: how many of its shots were searched.
+        reranked_distance: what it was ordered by, smaller first, if it was re-ranked: 0..1.
+    """
 
     rank: int
     identity_id: str
@@ -120,13 +179,38 @@ class RankedIdentity:
     similarity: float
     shots: int
     best_shot: BestShot
+    reranked_distance: float | None = None
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The identities that fit best, best first, as the gallery was at one version."""
+    """The identities that fit best, best first, as the gallery was at one version.
+
+    Attributes:
+        searched: identities with shots that were searched, of which these are the best.
+    """
 
     identities: list[RankedIdentity]
+    gallery_version: int
+    searched: int
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What became of shots that now belong to somebody else.
+
+    Attributes:
+        gallery: where they are now.
+        identity_id: whose they are now.
+        shot_ids: those that went, each as it was called before.
+        duplicates: those that were erased, because the same picture was there already.
+        gallery_version: of that gallery.
+    """
+
+    gallery: str
+    identity_id: str
+    shot_ids: list[str]
+    duplicates: list[str]
     gallery_version: int
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, insert, select
 
 from app.gallery import idempotency
-from app.gallery.changes import SHOT_ID, Change, GalleryRow, IdentityName, Outcome, ShotColumns
+from app.gallery.changes import SHOT_ID, Change, GalleryRow, IdentityName, Keys, Outcome, ShotColumns
 from app.gallery.domain import Embeddings, EnrolledShot, Enrolment, NewShot
 from app.gallery.gallery_rows import next_version, set_version
 from app.gallery.identity_rows import create_identity, find_identity, known_identity, touch_identity
@@ -145,9 +145,28 @@ def _store(
     ]
     added = insert(shots).returning(shots.c.key, sort_by_parameter_order=True)
     keys = np.array(connection.scalars(added, values).all(), np.int64)
-    cameras = np.array([value["camera"] for value in values], object)
-    shot_ids = np.array([shot.shot_id for shot in new], SHOT_ID)
-    return ShotColumns(keys, np.full(len(keys), identity_key), shot_ids, cameras, rows)
+    return columns_of(keys, values, rows)
+
+
+def columns_of(keys: Keys, values: Sequence[dict[str, Any]], embeddings: Embeddings) -> ShotColumns:
+    """Shots just inserted as columns.
+
+    Args:
+        keys: (N,) that the database gave them.
+        values: N rows of the table of shots.
+        embeddings: (N, D).
+    """
+    return ShotColumns(
+        keys=keys,
+        identity_keys=np.array([value["identity_key"] for value in values], np.int64),
+        shot_ids=np.array([value["shot_id"] for value in values], SHOT_ID),
+        cameras=np.array([value["camera"] for value in values], object),
+        # None becomes NaN.
+        times=np.array([value["taken_at"] for value in values], np.float64),
+        qualities=np.array([value["quality"] for value in values], np.float32),
+        metadata=np.array([value["metadata"] or None for value in values], object),
+        embeddings=embeddings,
+    )
 
 
 def _described(shot: NewShot) -> dict[str, Any]:
@@ -168,7 +187,7 @@ def _content_id(shot: NewShot, embedding: Embeddings) -> str:
 
 def _fingerprint(request: EnrolmentRequest) -> str:
     described = [
-        [_content_id(shot, row), shot.camera, shot.taken_at, shot.metadata]
+        [_content_id(shot, row), shot.camera, shot.taken_at, shot.metadata, shot.quality]
         for shot, row in zip(request.shots, request.embeddings, strict=True)
     ]
     return idempotency.fingerprint(request.identity_id, request.label, described)

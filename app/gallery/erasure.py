@@ -8,7 +8,7 @@ from app.gallery.domain import ErasureReceipt
 from app.gallery.errors import UnknownShot
 from app.gallery.gallery_rows import next_version, set_version
 from app.gallery.identity_rows import known_identity, touch_identity
-from app.gallery.schema import galleries, idempotency_keys, identities, shots
+from app.gallery.schema import calibrations, galleries, idempotency_keys, identities, shots
 from app.gallery.slots import blank_slots
 
 
@@ -23,7 +23,7 @@ def erase_shot(
     """
     version = next_version(connection, gallery)
     identity = known_identity(connection, gallery, identity_id)
-    erased, shot_ids = _erase_shots(
+    erased, shot_ids = erase_shots(
         connection, gallery, and_(shots.c.identity_key == identity.key, shots.c.shot_id == shot_id)
     )
     if not shot_ids:
@@ -44,7 +44,7 @@ def erase_identity(
     """
     version = next_version(connection, gallery)
     key = known_identity(connection, gallery, identity_id).key
-    erased, shot_ids = _erase_shots(connection, gallery, shots.c.identity_key == key)
+    erased, shot_ids = erase_shots(connection, gallery, shots.c.identity_key == key)
     connection.execute(delete(idempotency_keys).where(idempotency_keys.c.identity_key == key))
     connection.execute(delete(identities).where(identities.c.key == key))
     set_version(connection, gallery, version)
@@ -55,14 +55,15 @@ def erase_identity(
 def erase_gallery(connection: Connection, gallery: GalleryRow, now: float) -> ErasureReceipt:
     """Erase a gallery with all that is in it."""
     version = next_version(connection, gallery)
-    _, shot_ids = _erase_shots(connection, gallery, shots.c.gallery_key == gallery.key)
-    for table in (idempotency_keys, identities):
+    _, shot_ids = erase_shots(connection, gallery, shots.c.gallery_key == gallery.key)
+    for table in (idempotency_keys, calibrations, identities):
         connection.execute(delete(table).where(table.c.gallery_key == gallery.key))
     connection.execute(delete(galleries).where(galleries.c.key == gallery.key))
     return ErasureReceipt(gallery.name, None, shot_ids, now, version)
 
 
-def _erase_shots(connection: Connection, gallery: GalleryRow, doomed: ColumnElement[bool]) -> tuple[Keys, list[str]]:
+def erase_shots(connection: Connection, gallery: GalleryRow, doomed: ColumnElement[bool]) -> tuple[Keys, list[str]]:
+    """Erase some shots of a gallery; returns their keys, ascending, and ids. Versions are the caller's to set."""
     found = connection.execute(select(shots.c.key, shots.c.shot_id).where(doomed).order_by(shots.c.key)).all()
     blank_slots(connection, gallery.embedding_dim, doomed)
     connection.execute(delete(shots).where(doomed))

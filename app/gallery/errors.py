@@ -77,6 +77,22 @@ class IdempotencyConflict(GalleryError):
         self.gallery, self.idempotency_key = gallery, idempotency_key
 
 
+class VersionNotReached(GalleryError):
+    """A search asks for a version of the gallery that is still to come."""
+
+    def __init__(self, gallery: str, wanted: int, current: int) -> None:
+        super().__init__(f"gallery {gallery!r} is at version {current}; version {wanted} has not been reached")
+        self.gallery, self.wanted, self.current = gallery, wanted, current
+
+
+class IdentityExists(GalleryError):
+    """There is an identity of that name already."""
+
+    def __init__(self, gallery: str, identity_id: str) -> None:
+        super().__init__(f"gallery {gallery!r} has an identity {identity_id!r} already")
+        self.gallery, self.identity_id = gallery, identity_id
+
+
 class DamagedShot(GalleryError):
     """A stored embedding is not the one that was enrolled: its checksum does not fit."""
 

@@ -129,8 +129,19 @@ class FaissIndex:
         for start in range(0, len(keys), GATHERED_AT_ONCE):
             here = slice(start, start + GATHERED_AT_ONCE)
             # One dot product a pair, because a matrix product rounds differently from place to place.
-            result[:, here] = np.vecdot(queries[:, None], self._embeddings(keys[here])[None])
+            result[:, here] = np.vecdot(queries[:, None], self.embeddings(keys[here])[None])
         return result
+
+    def embeddings(self, keys: Keys) -> Embeddings:
+        """As `VectorIndex` says."""
+        positions, base_length = _positions(self.keys.rows, keys), len(self.base)
+        in_tail = positions >= base_length
+        if not in_tail.any():
+            return self.base.rows(positions)
+        embeddings = np.empty((len(keys), self.tail.rows.shape[1]), np.float32)
+        embeddings[~in_tail] = self.base.rows(positions[~in_tail])
+        embeddings[in_tail] = self.tail.rows[positions[in_tail] - base_length]
+        return embeddings
 
     def apply(self, change: IndexChange) -> "FaissIndex":
         """As `VectorIndex` says."""
@@ -161,21 +172,11 @@ class FaissIndex:
         embeddings = np.empty((len(keys), self.tail.rows.shape[1]), np.float32)
         for start in range(0, len(keys), GATHERED_AT_ONCE):
             here = slice(start, start + GATHERED_AT_ONCE)
-            embeddings[here] = self._embeddings(keys[here])
+            embeddings[here] = self.embeddings(keys[here])
         return self.build(self.version, keys, embeddings, self.build_base, self.compact_after)
 
     def _without_removed(self, keys: Keys) -> Keys:
         return keys[~np.isin(keys, self.removed)] if len(self.removed) else keys
-
-    def _embeddings(self, keys: Keys) -> Embeddings:
-        positions, base_length = _positions(self.keys.rows, keys), len(self.base)
-        in_tail = positions >= base_length
-        if not in_tail.any():
-            return self.base.rows(positions)
-        embeddings = np.empty((len(keys), self.tail.rows.shape[1]), np.float32)
-        embeddings[~in_tail] = self.base.rows(positions[~in_tail])
-        embeddings[in_tail] = self.tail.rows[positions[in_tail] - base_length]
-        return embeddings
 
 
 def _nearest_in(base: Base, keys: Keys, queries: Embeddings, count: int) -> Neighbours:

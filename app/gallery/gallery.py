@@ -7,26 +7,29 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gallery.changes import GalleryRow, Outcome
+from app.gallery.calibrations import ShotSample, StoredCalibration, sample_shots
+from app.gallery.changes import GalleryRow, Outcome, swapped
 from app.gallery.checks import check_checkpoint, check_metadata, checked_embeddings
 from app.gallery.database import Database, DirectoryLock
 from app.gallery.domain import (
-    Aggregate,
     Enrolment,
     ErasureReceipt,
     GalleryInfo,
     Identity,
     Metadata,
+    Moved,
     NewShot,
     Ranking,
+    Search,
     Shot,
 )
 from app.gallery.enrolment import EnrolmentRequest
-from app.gallery.errors import UnknownGallery
+from app.gallery.errors import UnknownGallery, VersionNotReached
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import IndexBuilder
 from app.gallery.live import LiveGallery
@@ -205,6 +208,84 @@ class GalleryStore:
         """Erase an identity with all its shots; raises UnknownIdentity."""
         return self._erase(gallery, partial(self._records.erase_identity, identity_id=identity_id))
 
+    def rename(self, gallery: str, identity_id: str, new_id: str) -> Moved:
+        """Call an identity otherwise; raises UnknownIdentity and IdentityExists."""
+        return self._named(gallery).write(
+            partial(self._records.rename_identity, identity_id=identity_id, new_id=new_id)
+        )
+
+    def merge(self, gallery: str, into: str, identity_id: str) -> Moved:
+        """Give all shots of an identity to the identity `into`, and drop it.
+
+        Pictures that both have are kept once. Label and metadata of `into` stay as they are.
+
+        Raises:
+            UnknownIdentity: one of them is not there.
+            ValueError: they are the same.
+        """
+        merged = self._named(gallery).write(partial(self._records.merge_identities, into=into, identity_id=identity_id))
+        self._records.scrub()
+        return merged
+
+    def move_shots(self, gallery: str, identity_id: str, shot_ids: Sequence[str], to: str, new: bool = False) -> Moved:
+        """Give some shots of an identity to another one, which must not be there yet if it is to be `new`.
+
+        Raises:
+            IdentityExists: it is there though it should be new.
+            UnknownIdentity: an identity is not there.
+            UnknownShot: the identity has no such shot.
+            ValueError: no shots are named, or both identities are the same.
+        """
+        moved = self._named(gallery).write(
+            partial(self._records.move_shots, identity_id=identity_id, shot_ids=shot_ids, to=to, new=new)
+        )
+        self._records.scrub()
+        return moved
+
+    def transfer(self, gallery: str, identity_id: str, to: str) -> Moved:
+        """Move an identity to another gallery of the same checkpoint.
+
+        A search of either gallery sees it in one of them, in both for a moment, or in none for a moment.
+
+        Raises:
+            CheckpointMismatch: the galleries are of different networks.
+            IdentityExists: the other gallery knows somebody of that name.
+            UnknownIdentity: there is no such identity.
+            ValueError: both galleries are the same.
+        """
+        if gallery == to:
+            raise ValueError(f"identity {identity_id!r} is in gallery {to!r} already")
+        source, target = self._named(gallery), self._named(to)
+        check_checkpoint(target.view.gallery, source.view.gallery.checkpoint)
+
+        def both(row: GalleryRow, other: GalleryRow) -> Outcome[Outcome[Moved]]:
+            return self._records.transfer_identity(row, identity_id, other)
+
+        # In order of names, so that two transfers never wait for each other.
+        if gallery < to:
+            return source.write(lambda row: target.write(lambda other: swapped(both(row, other))))
+        return target.write(lambda other: source.write(lambda row: both(row, other)))
+
+    def calibration(self, gallery: str) -> StoredCalibration | None:
+        """What was fitted on the gallery itself, if anything was."""
+        return self._named(gallery).calibration
+
+    def calibrate(self, gallery: str, report: dict[str, Any], version: int) -> StoredCalibration:
+        """Keep what was fitted on the gallery as it was at a version, instead of what was kept before."""
+        live = self._named(gallery)
+        live.calibration = self._records.write_calibration(live.view.gallery, report, version, len(live.view.index))
+        return live.calibration
+
+    def forget_calibration(self, gallery: str) -> None:
+        """Go back to what the checkpoint comes with."""
+        live = self._named(gallery)
+        self._records.erase_calibration(live.view.gallery)
+        live.calibration = None
+
+    def sample(self, gallery: str, seed: int = 0) -> ShotSample:
+        """Some of the gallery's people with their shots, to fit a calibration on."""
+        return sample_shots(self._named(gallery).view, seed)
+
     def shots(self, gallery: str, identity_id: str) -> Sequence[Shot]:
         """An identity's shots, oldest first; raises UnknownIdentity."""
         return self._records.shots(self._named(gallery).view.gallery, identity_id)
@@ -213,27 +294,29 @@ class GalleryStore:
         """Erase one shot; its identity stays. Raises UnknownIdentity or UnknownShot."""
         return self._erase(gallery, partial(self._records.erase_shot, identity_id=identity_id, shot_id=shot_id))
 
-    def search(
-        self, gallery: str, queries: NDArray[np.floating], limit: int, aggregate: Aggregate, checkpoint: str
-    ) -> Ranking:
+    def search(self, gallery: str, queries: NDArray[np.floating], search: Search, checkpoint: str) -> Ranking:
         """The identities most like one person.
 
         Args:
             gallery: its name.
             queries: (Q, D) unit rows, crops of one person.
-            limit: identities to return; fewer only if fewer have shots.
-            aggregate: how the crops are fused, "mean" or "best".
+            search: how.
             checkpoint: sha256 of the weights that computed the queries.
 
         Raises:
             CheckpointMismatch: the gallery is of another network.
             DimensionMismatch: so it seems from the queries.
             InvalidEmbedding: a query is not finite or not of unit length.
-            ValueError: there are no queries, or `limit` is below 1.
+            ValueError: there are no queries, or not as many as there are qualities.
+            VersionNotReached: the gallery has not seen as many changes as `search` asks for.
         """
         view = self._named(gallery).view
         check_checkpoint(view.gallery, checkpoint)
-        return view.search(checked_embeddings(view.gallery, queries), limit, aggregate)
+        if view.index.version < search.min_version:
+            raise VersionNotReached(gallery, search.min_version, view.index.version)
+        if search.qualities is not None and len(search.qualities) != len(queries):
+            raise ValueError(f"there are {len(search.qualities)} qualities for {len(queries)} queries")
+        return view.search(checked_embeddings(view.gallery, queries), search)
 
     def _named(self, name: str) -> LiveGallery:
         try:

@@ -73,6 +73,9 @@ class VectorIndex(Protocol):
         Equal pairs give equal bits, whatever else is asked at the same time, so that ties are ties.
         """
 
+    def embeddings(self, keys: Keys) -> Embeddings:
+        """The embeddings (N, D) under `keys` (N,), as they came."""
+
     def apply(self, change: IndexChange) -> "VectorIndex":
         """The index after the next change.
 

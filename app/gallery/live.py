@@ -38,6 +38,7 @@ class LiveGallery:
         self._writing = threading.Lock()
         self._since_compaction_began: list[Change] | None = None
         self._view = self._rebuilt()
+        self.calibration = records.calibration(gallery)
 
     @property
     def view(self) -> View:

@@ -1,118 +1,119 @@
 """Shots to identities: evidence of all shots and all crops fused, ties broken the same way every time."""
 
 import sys
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.gallery.changes import NO_KEYS, Keys
-from app.gallery.domain import Aggregate, BestShot, Embeddings, RankedIdentity
-from app.gallery.index import Similarities, VectorIndex
-from app.gallery.roster import Member, Roster
-
-Scores = NDArray[np.float64]
+from app.gallery.changes import Keys
+from app.gallery.domain import Embeddings, RankedIdentity, Ranking, Search
+from app.gallery.evidence import Evidence, Scores, best_shot, fused, gather
+from app.gallery.filters import Taken, take
+from app.gallery.index import Neighbours, Similarities, VectorIndex
+from app.gallery.reranking import k_reciprocal_distances
+from app.gallery.roster import Roster
 
 LEAST_REACH = 64
 REACH_GROWTH = 16
+# So many shots are compared one by one faster than an index finds them among those that a filter leaves out.
+EXACT_BELOW = 10_000
+RERANKED_IDENTITIES = 50
+RERANKED_SHOTS_EACH = 8
 
 
-@dataclass(frozen=True, eq=False)
-class _Evidence:
-    """Everything that M candidates have to show; shot by shot, each candidate's together.
-
-    Attributes:
-        members: M identities.
-        starts: (M,) where each one's shots begin.
-        shots: (N,) keys.
-        similarities: (Q, N) of each crop to each shot.
-    """
-
-    members: list[Member]
-    starts: NDArray[np.int64]
-    shots: Keys
-    similarities: Similarities
-
-    def scores(self, aggregate: Aggregate) -> Scores:
-        """(M,) similarity of each candidate, fused over the crops."""
-        return _fused(np.maximum.reduceat(self.similarities, self.starts, axis=1), aggregate)
-
-
-def rank(
-    index: VectorIndex, roster: Roster, queries: Embeddings, limit: int, aggregate: Aggregate
-) -> list[RankedIdentity]:
+def rank(index: VectorIndex, roster: Roster, queries: Embeddings, search: Search) -> Ranking:
     """The identities that fit the queries best.
 
     A crop is as similar to an identity as to the identity's most similar shot; over the crops these are fused. The
-    index is asked for more until no identity that it has not named can be among the best `limit` (the threshold
-    algorithm of Fagin, Lotem and Naor, 2003), so that with an exact index the ranking is exact.
+    index is asked for more until no identity that it has not named can be among the best (the threshold algorithm of
+    Fagin, Lotem and Naor, 2003), so that with an exact index the ranking is exact, whatever is filtered out.
 
     Args:
         index: embeddings by shot key.
         roster: whose the shots are, at the same version.
         queries: (Q, D) float32 unit rows, all of one person.
-        limit: identities to return; fewer only if fewer have shots.
-        aggregate: over the crops, "mean" or "best".
+        search: how; its minimal version is not looked at.
 
     Returns:
         Best first; of equal ones, the smaller identity id.
-
-    Raises:
-        ValueError: `limit` is below 1.
     """
-    if limit < 1:
-        raise ValueError(f"limit is {limit}; it has to be at least 1")
+    taken = None if search.filter.takes_all else take(roster, search.filter)
+    wanted = max(search.limit, RERANKED_IDENTITIES) if search.rerank else search.limit
+    evidence, scores = _candidates(index, roster, queries, search, taken, wanted)
+    rows = _best_rows(evidence, scores, wanted)
+    distances: dict[int, float] = {}
+    if search.rerank:
+        distances = _distances(index, roster, queries, evidence, rows[:RERANKED_IDENTITIES])
+        # Sorting is stable, so what is not re-ranked follows as it was.
+        rows.sort(key=lambda row: distances.get(row, np.inf))
+    identities = [
+        RankedIdentity(
+            rank=rank,
+            identity_id=evidence.members[row].identity_id,
+            label=evidence.members[row].label,
+            similarity=float(scores[row]),
+            shots=int(evidence.starts[row + 1] - evidence.starts[row]),
+            best_shot=best_shot(evidence, roster, row),
+            reranked_distance=distances.get(row),
+        )
+        for rank, row in enumerate(rows[: search.limit], start=1)
+    ]
+    return Ranking(identities, index.version, len(roster.members) if taken is None else taken.identities)
+
+
+def _candidates(
+    index: VectorIndex, roster: Roster, queries: Embeddings, search: Search, taken: Taken | None, wanted: int
+) -> tuple[Evidence, Scores]:
+    """Enough of the gallery to hold the best `wanted` identities, with their scores."""
+    identities = len(roster.members) if taken is None else taken.identities
     # Half as much again as the best would need if everyone had as many shots.
-    reach = max(LEAST_REACH, 3 * limit * len(index) // (2 * len(roster.members) + 1))
+    reach = max(LEAST_REACH, 3 * wanted * len(index) // (2 * identities + 1))
+    if taken is not None and len(taken.keys) <= EXACT_BELOW:
+        reach = sys.maxsize
     while True:
-        neighbours = index.nearest(queries, reach)
-        evidence = _gather(index, roster, queries, neighbours.keys)
-        scores = evidence.scores(aggregate)
-        unseen = _fused(neighbours.ceiling, aggregate)
-        if unseen == -np.inf or np.count_nonzero(scores > unseen) >= limit:
-            return _ranked(evidence, roster, scores, limit)
+        neighbours = _nearest(index, roster, queries, reach, taken)
+        evidence = gather(index, roster, queries, neighbours.keys, taken, search.aggregate == "quality")
+        scores = evidence.scores(search)
+        unseen = fused(neighbours.ceiling, search)
+        if unseen == -np.inf or np.count_nonzero(scores > unseen) >= wanted:
+            return evidence, scores
         reach *= REACH_GROWTH
         # Where the crops together may name everyone, one more look settles it.
         if reach * len(queries) >= len(index):
             reach = sys.maxsize
 
 
-def _gather(index: VectorIndex, roster: Roster, queries: Embeddings, keys: Keys) -> _Evidence:
-    members = [roster.member(owner) for owner in np.unique(roster.owners_of(keys)).tolist()]
-    shots = np.concatenate([NO_KEYS, *(member.shots for member in members)])
-    counts = [len(member.shots) for member in members]
-    starts = np.cumsum([0, *counts[:-1]]) if counts else NO_KEYS
-    return _Evidence(members, starts, shots, np.clip(index.similarities(queries, shots), -1, 1))
+def _nearest(index: VectorIndex, roster: Roster, queries: Embeddings, reach: int, taken: Taken | None) -> Neighbours:
+    if taken is None:
+        return index.nearest(queries, reach)
+    if reach == sys.maxsize:
+        nothing_above: Similarities = np.full(len(queries), -np.inf, np.float32)
+        return Neighbours(taken.keys, nothing_above)
+    neighbours = index.nearest(queries, reach)
+    return Neighbours(neighbours.keys[taken.mask[roster.places(neighbours.keys)]], neighbours.ceiling)
 
 
-def _fused(similarities: Similarities, aggregate: Aggregate) -> Scores:
-    precise = similarities.astype(np.float64)
-    fused: Scores = precise.mean(axis=0) if aggregate == "mean" else precise.max(axis=0)
-    return fused
-
-
-def _ranked(evidence: _Evidence, roster: Roster, scores: Scores, limit: int) -> list[RankedIdentity]:
-    enough = np.partition(scores, -limit)[-limit] if len(scores) > limit else -np.inf
-    rows = np.flatnonzero(scores >= enough).tolist()
+def _best_rows(evidence: Evidence, scores: Scores, count: int) -> list[int]:
+    enough = np.partition(scores, -count)[-count] if len(scores) > count else -np.inf
+    rows: list[int] = np.flatnonzero(scores >= enough).tolist()
     rows.sort(key=lambda row: (-scores[row], evidence.members[row].identity_id))
-    return [
-        RankedIdentity(
-            rank=rank,
-            identity_id=evidence.members[row].identity_id,
-            label=evidence.members[row].label,
-            similarity=float(scores[row]),
-            shots=len(evidence.members[row].shots),
-            best_shot=_best_shot(evidence, roster, row),
-        )
-        for rank, row in enumerate(rows[:limit], start=1)
-    ]
+    return rows[:count]
 
 
-def _best_shot(evidence: _Evidence, roster: Roster, row: int) -> BestShot:
-    start = evidence.starts[row]
-    mine = slice(start, start + len(evidence.members[row].shots))
-    similarities = evidence.similarities[:, mine].max(axis=0)
-    similarity = similarities.max()
-    equals = evidence.shots[mine][similarities == similarity].tolist()
-    shot_id, camera = min((roster.shot(key) for key in equals), key=lambda shot: shot[0])
-    return BestShot(shot_id, float(similarity), camera)
+def _distances(
+    index: VectorIndex, roster: Roster, queries: Embeddings, evidence: Evidence, rows: list[int]
+) -> dict[int, float]:
+    """Re-ranked distance of some candidates, by row: of each crop to the nearest shot, averaged over the crops."""
+    if not rows:
+        return {}
+    shown = [_most_alike(roster, evidence, row) for row in rows]
+    starts = np.cumsum([0, *map(len, shown[:-1])])
+    distances = k_reciprocal_distances(queries, index.embeddings(np.concatenate(shown)))
+    nearest = np.minimum.reduceat(distances, starts, axis=1).mean(axis=0)
+    return dict(zip(rows, nearest.tolist(), strict=True))
+
+
+def _most_alike(roster: Roster, evidence: Evidence, row: int) -> Keys:
+    mine = evidence.shots_of(row)
+    shots, similarities = evidence.shots[mine], evidence.similarities[:, mine].max(axis=0)
+    order = np.lexsort((roster.shot_ids.rows[roster.places(shots)], -similarities))
+    return shots[order[:RERANKED_SHOTS_EACH]]

@@ -1,12 +1,14 @@
 """Galleries, identities and shots in SQL: the truth. What a method has returned is on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from app.gallery import erasure, gallery_rows, identity_rows
+from app.gallery import calibrations, erasure, gallery_rows, identity_rows, moves
+from app.gallery.calibrations import StoredCalibration
 from app.gallery.changes import Change, GalleryRow, Outcome
 from app.gallery.contents import read_contents
 from app.gallery.database import Database
-from app.gallery.domain import Enrolment, ErasureReceipt, Identity, Metadata, Shot
+from app.gallery.domain import Enrolment, ErasureReceipt, Identity, Metadata, Moved, Shot
 from app.gallery.enrolment import EnrolmentRequest, enrol
 from app.gallery.shot_rows import list_shots
 
@@ -85,6 +87,47 @@ class Records:
         """Add shots of one person; raises IdempotencyConflict."""
         with self._database.write() as connection:
             return enrol(connection, gallery, request, self._clock())
+
+    def rename_identity(self, gallery: GalleryRow, identity_id: str, new_id: str) -> Outcome[Moved]:
+        """Call an identity otherwise; raises UnknownIdentity and IdentityExists."""
+        with self._database.write() as connection:
+            return moves.rename_identity(connection, gallery, identity_id, new_id)
+
+    def merge_identities(self, gallery: GalleryRow, into: str, identity_id: str) -> Outcome[Moved]:
+        """Give all shots of one identity to another; raises UnknownIdentity."""
+        with self._database.write() as connection:
+            return moves.merge_identities(connection, gallery, into, identity_id, self._clock())
+
+    def move_shots(
+        self, gallery: GalleryRow, identity_id: str, shot_ids: Sequence[str], to: str, new: bool
+    ) -> Outcome[Moved]:
+        """Give some shots to another identity; raises UnknownIdentity, UnknownShot and IdentityExists."""
+        with self._database.write() as connection:
+            return moves.move_shots(connection, gallery, identity_id, shot_ids, to, new, self._clock())
+
+    def transfer_identity(self, gallery: GalleryRow, identity_id: str, to: GalleryRow) -> Outcome[Outcome[Moved]]:
+        """Move an identity to another gallery; raises UnknownIdentity and IdentityExists."""
+        with self._database.write() as connection:
+            return moves.transfer_identity(connection, gallery, identity_id, to, self._clock())
+
+    def calibration(self, gallery: GalleryRow) -> StoredCalibration | None:
+        """The gallery's calibration, if it has one."""
+        with self._database.read() as connection:
+            return calibrations.read_calibration(connection, gallery)
+
+    def write_calibration(
+        self, gallery: GalleryRow, report: dict[str, Any], version: int, shots: int
+    ) -> StoredCalibration:
+        """Keep a calibration instead of the one before."""
+        stored = calibrations.StoredCalibration(report, version, shots, self._clock())
+        with self._database.write() as connection:
+            calibrations.write_calibration(connection, gallery, stored)
+        return stored
+
+    def erase_calibration(self, gallery: GalleryRow) -> None:
+        """Forget the gallery's calibration."""
+        with self._database.write() as connection:
+            calibrations.erase_calibration(connection, gallery)
 
     def shots(self, gallery: GalleryRow, identity_id: str) -> list[Shot]:
         """An identity's shots, oldest first; raises UnknownIdentity."""

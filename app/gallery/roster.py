@@ -10,6 +10,8 @@ from app.gallery.changes import NO_KEYS, Change, IdentityName, Keys, ShotColumns
 from app.gallery.index import OutOfStep
 from app.gallery.persistent import GrowingArray, PersistentMap
 
+_DESCRIPTIONS = ("shot_ids", "cameras", "times", "qualities", "metadata")
+
 
 @dataclass(frozen=True, eq=False)
 class Member:
@@ -30,6 +32,7 @@ class Roster:
         owners: (N,) identity keys.
         shot_ids: (N,) SHOT_ID.
         cameras: (N,) object, str or None.
+        times, qualities, metadata: (N,) as `ShotColumns` has them.
         erased: (R,) of `keys`, of shots that no member has any more.
     """
 
@@ -38,6 +41,9 @@ class Roster:
     owners: GrowingArray
     shot_ids: GrowingArray
     cameras: GrowingArray
+    times: GrowingArray
+    qualities: GrowingArray
+    metadata: GrowingArray
     erased: Keys
 
     @classmethod
@@ -46,12 +52,11 @@ class Roster:
         mine = dict(_grouped(shots.identity_keys, shots.keys))
         members = {name.key: Member(name.identity_id, name.label, mine.get(name.key, NO_KEYS)) for name in named}
         return cls(
-            PersistentMap(members),
-            GrowingArray(shots.keys),
-            GrowingArray(shots.identity_keys),
-            GrowingArray(shots.shot_ids),
-            GrowingArray(shots.cameras),
-            NO_KEYS,
+            members=PersistentMap(members),
+            keys=GrowingArray(shots.keys),
+            owners=GrowingArray(shots.identity_keys),
+            **{name: GrowingArray(getattr(shots, name)) for name in _DESCRIPTIONS},
+            erased=NO_KEYS,
         )
 
     def apply(self, change: Change) -> "Roster":
@@ -70,7 +75,7 @@ class Roster:
                 member = members.get(owner) or self.member(owner)
                 members[owner] = replace(member, shots=np.concatenate([member.shots, keys]))
         for owner, keys in _grouped(self.owners_of(change.erased_shots), change.erased_shots):
-            member = self.member(owner)
+            member = members.get(owner) or self.member(owner)
             members[owner] = replace(member, shots=np.setdiff1d(member.shots, keys, assume_unique=True))
         members.update(dict.fromkeys(change.erased_identities))
         grown = self if enrolled is None else self._with_columns(enrolled)
@@ -80,19 +85,17 @@ class Roster:
     def compacted(self) -> "Roster":
         """The same, without what is left of erased shots."""
         held = ~np.isin(self.keys.rows, self.erased)
-        return replace(
-            self,
-            keys=GrowingArray(self.keys.rows[held]),
-            owners=GrowingArray(self.owners.rows[held]),
-            shot_ids=GrowingArray(self.shot_ids.rows[held]),
-            cameras=GrowingArray(self.cameras.rows[held]),
-            erased=NO_KEYS,
-        )
+        columns = {name: GrowingArray(getattr(self, name).rows[held]) for name in ("keys", "owners", *_DESCRIPTIONS)}
+        return Roster(members=self.members, **columns, erased=NO_KEYS)
 
     def owners_of(self, keys: Keys) -> Keys:
         """(N,) identity key of each of the shots `keys` (N,)."""
-        owners: Keys = self.owners.rows[np.searchsorted(self.keys.rows, keys)]
+        owners: Keys = self.owners.rows[self.places(keys)]
         return owners
+
+    def places(self, keys: Keys) -> Keys:
+        """(N,) row of each of the shots `keys` (N,) in the columns."""
+        return np.searchsorted(self.keys.rows, keys)
 
     def member(self, identity_key: int) -> Member:
         """One identity.
@@ -111,12 +114,13 @@ class Roster:
         return self.shot_ids.rows[position].decode(), self.cameras.rows[position]
 
     def _with_columns(self, shots: ShotColumns) -> "Roster":
-        return replace(
-            self,
+        columns = {name: getattr(self, name).extended(getattr(shots, name)) for name in _DESCRIPTIONS}
+        return Roster(
+            members=self.members,
             keys=self.keys.extended(shots.keys),
             owners=self.owners.extended(shots.identity_keys),
-            shot_ids=self.shot_ids.extended(shots.shot_ids),
-            cameras=self.cameras.extended(shots.cameras),
+            **columns,
+            erased=self.erased,
         )
 
 

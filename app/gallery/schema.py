@@ -92,6 +92,16 @@ shots = Table(
     sqlite_autoincrement=True,
 )
 
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("gallery_key", ForeignKey(galleries.c.key), primary_key=True),
+    Column("report", JSON, nullable=False),
+    Column("gallery_version", BigInteger, nullable=False),
+    Column("shots", BigInteger, nullable=False),
+    Column("fitted_at", Float(53), nullable=False),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

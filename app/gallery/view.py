@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.gallery.changes import NO_KEYS, Change, GalleryRow
-from app.gallery.domain import Aggregate, Embeddings, GalleryInfo, Ranking
+from app.gallery.domain import Embeddings, GalleryInfo, Ranking, Search
 from app.gallery.index import IndexBuilder, IndexChange, VectorIndex
 from app.gallery.ranking import rank
 from app.gallery.roster import Roster
@@ -59,6 +59,6 @@ class View:
             metadata=gallery.metadata,
         )
 
-    def search(self, queries: Embeddings, limit: int, aggregate: Aggregate) -> Ranking:
+    def search(self, queries: Embeddings, search: Search) -> Ranking:
         """The identities that fit the queries (Q, D) best, as `rank` says."""
-        return Ranking(rank(self.index, self.roster, queries, limit, aggregate), self.index.version)
+        return rank(self.index, self.roster, queries, search)

@@ -167,6 +167,7 @@ class PosePipeline:
         """
         if self._waiting + len(files) > self._max_waiting:
             raise OverloadedError(self._max_waiting)
+        network.batcher.admit(len(files))
         started, timings = time.perf_counter(), PoseTimings()
         self._waiting += len(files)
         try:

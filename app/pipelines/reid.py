@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.engine.batcher import Batcher
+from app.engine.together import together
 from app.errors import ProblemError
-from app.gallery.domain import Enrolment, NewShot, Ranking
+from app.gallery.domain import Enrolment, NewShot, Ranking, Search
 from app.gallery.gallery import GalleryStore
 from app.images import ImageLimits, decode_image
+from app.pipelines.decision import Basis, Decision, decide
+from app.pipelines.quality import crop_quality
+from app.telemetry.stages import record
 from models.checkpoint import Checkpoint
 from models.predictors.reid import PersonEmbedder
 
@@ -30,11 +34,13 @@ class Crop:
 
     Attributes:
         embedding: (D,) of unit length.
-        sha256: of the bytes that were sent.
+        sha256: of the bytes that were sent; None if an embedding was sent.
+        quality: 0..1, how much it can be trusted.
     """
 
     embedding: Embedding
-    sha256: str
+    sha256: str | None
+    quality: float = 1.0
 
 
 @dataclass
@@ -70,13 +76,17 @@ class Embedded:
         """(N, D) of the pictures that worked; raises as `crops` does."""
         return np.stack([crop.embedding for crop in self.crops()])
 
+    def qualities(self) -> tuple[float, ...] | None:
+        """Of the pictures that worked; None if there are no pictures."""
+        return tuple(crop.quality for crop in self.crops()) if self.items else None
+
 
 @dataclass(frozen=True)
 class Answer:
-    """A ranking with the decision on its first place: "match" or "unknown"."""
+    """A ranking with the decision on its first place."""
 
     ranking: Ranking
-    decision: str
+    decision: Decision
     timings: Timings
 
 
@@ -117,7 +127,7 @@ class ReidPipeline:
         """
         self._batcher.admit(len(files))
         started, timings = time.perf_counter(), Timings()
-        items = await asyncio.gather(*(self._embed_one(file, field, timings) for file in files))
+        items = await together(*(self._embed_one(file, field, timings) for file in files))
         timings.total = milliseconds_since(started)
         return Embedded(items, timings)
 
@@ -125,47 +135,56 @@ class ReidPipeline:
         started = time.perf_counter()
         loop = asyncio.get_running_loop()
         try:
-            prepared, sha256 = await loop.run_in_executor(self._preparing, self._prepare, file, field)
+            prepared, sha256, quality = await loop.run_in_executor(self._preparing, self._prepare, file, field)
         except ProblemError as problem:
             return problem
         timings.prepare = max(timings.prepare, milliseconds_since(started))
+        record("prepare", started, time.perf_counter())
         row, timing = await self._batcher.submit(prepared)
         timings.queue = max(timings.queue, timing.queue_seconds * 1000)
         timings.forward = max(timings.forward, timing.forward_seconds * 1000)
-        return Crop(self._embedder.finish(row), sha256)
+        return Crop(self._embedder.finish(row), sha256, quality)
 
-    def _prepare(self, file: bytes, field: str) -> tuple[Tensor, str]:
+    def _prepare(self, file: bytes, field: str) -> tuple[Tensor, str, float]:
         image = decode_image(file, self._limits, field)
-        return self._embedder.prepare(image), hashlib.sha256(file).hexdigest()
+        quality = crop_quality(image, self._embedder.size)
+        return self._embedder.prepare(image), hashlib.sha256(file).hexdigest(), quality
 
     async def query(
-        self, gallery: str, embeddings: NDArray[np.float32], limit: int, aggregate: str, timings: Timings
+        self,
+        gallery: str,
+        embeddings: NDArray[np.float32],
+        search: Search,
+        timings: Timings,
+        target_fpir: float | None = None,
     ) -> Answer:
         """Rank a gallery's identities for one person.
 
         Args:
             gallery: its name.
             embeddings: (Q, D) unit rows, all of the same person.
-            limit: identities to return at most.
-            aggregate: "mean" or "best", how several crops are fused.
+            search: how the gallery is searched.
             timings: of the embedding, completed here.
+            target_fpir: how often a stranger may be taken for somebody; a hundredth if not given.
 
         Raises:
             GalleryError: unknown gallery, or one of another checkpoint.
+            ProblemError: a rate is asked for where there is no calibration.
         """
         started = time.perf_counter()
-        ranking: Ranking = await self.in_store(
-            self.store.search, gallery, embeddings, limit, aggregate, self.checkpoint.sha256
-        )
+        ranking, basis = await self.in_store(self._search, gallery, embeddings, search)
         timings.search = milliseconds_since(started)
+        record("search", started, time.perf_counter())
         timings.total += timings.search
-        best = ranking.identities[0].similarity if ranking.identities else -1.0
-        return Answer(ranking, self.decide(best), timings)
+        return Answer(ranking, decide(ranking, basis, target_fpir), timings)
 
-    def decide(self, similarity: float) -> str:
-        """Whether a similarity is enough, by the checkpoint's threshold."""
-        threshold = self.checkpoint.threshold
-        return "match" if threshold is not None and similarity >= threshold.similarity else "unknown"
+    def _search(self, gallery: str, embeddings: NDArray[np.float32], search: Search) -> tuple[Ranking, Basis]:
+        ranking = self.store.search(gallery, embeddings, search, self.checkpoint.sha256)
+        return ranking, self.basis(gallery)
+
+    def basis(self, gallery: str) -> Basis:
+        """What similarities of a gallery are judged by; to be called in a thread of the store."""
+        return Basis.of(self.checkpoint, self.store.calibration(gallery), self.store.info(gallery).shots)
 
     async def enrol(
         self,
@@ -177,9 +196,20 @@ class ReidPipeline:
         taken_at: float | None = None,
         metadata: dict[str, Any] | None = None,
         idempotency_key: str | None = None,
+        quality: float | None = None,
     ) -> Enrolment:
         """Add crops of one person to a gallery; when it returns, they are on disk."""
-        shots = [NewShot(crop.embedding, crop.sha256, camera, taken_at, metadata or {}) for crop in crops]
+        shots = [
+            NewShot(
+                crop.embedding,
+                crop.sha256,
+                camera,
+                taken_at,
+                metadata or {},
+                crop.quality if quality is None else quality,
+            )
+            for crop in crops
+        ]
         return await self.in_store(
             self.store.enrol, gallery, identity_id, shots, self.checkpoint.sha256, label, idempotency_key
         )
@@ -195,5 +225,6 @@ def milliseconds_since(started: float) -> float:
 
 
 def verification_similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Mean cosine similarity over all pairs of two sets of unit rows (A, D) and (B, D)."""
-    return float((a @ b.T).mean())
+    """How similar two sets of unit rows (A, D) and (B, D) are: each row's best match in the other set, averaged."""
+    similarities = a @ b.T
+    return float((similarities.max(axis=0).mean() + similarities.max(axis=1).mean()) / 2)

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from app.errors import INVALID_FIELD, ProblemError
 from app.pipelines.reid import Embedded, ReidPipeline
+from app.routers.access import caller_of
+from app.routers.admission import carries, let_in
 from app.runtime import Runtime
 from app.schemas.common import ItemStatus, Problem, item_statuses
 from app.uploads import Upload, read_upload
@@ -34,8 +36,13 @@ def reply(body: BaseModel, status: int = 200) -> Response:
 
 
 async def upload_of(request: Request, image_fields: tuple[str, ...] = ("image",)) -> Upload:
-    """Read the request's pictures and fields within the service's limits."""
-    return await read_upload(request, _runtime(request).upload_limits, image_fields)
+    """Let a request for inference in, and read its pictures and fields within the service's limits."""
+    let_in(request)
+    upload = await read_upload(request, _runtime(request).upload_limits, image_fields)
+    items = sum(map(len, upload.files.values()))
+    await _runtime(request).doorway.quotas.spend(caller_of(request).name, "images", items)
+    carries(request, items)
+    return upload
 
 
 def statuses_of(request: Request, embedded: Embedded) -> list[ItemStatus]:

@@ -1,23 +1,22 @@
-"""Galleries, identities and shots: enrolling, listing, changing and erasing."""
+"""Galleries, identities and shots: listing, changing and erasing."""
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Request
 
 from app import openapi
 from app.errors import INVALID_FIELD, PROTECTED, ProblemError
-from app.gallery.domain import Enrolment
-from app.pipelines.reid import Crop, Embedded
-from app.routers.deps import PageSize, Reid, parse_fields, problem_of, reply, upload_of
+from app.gallery import domain
+from app.pipelines.reid import ReidPipeline
+from app.routers.access import caller_of
+from app.routers.deps import PageSize, Reid
 from app.runtime import DEFAULT_GALLERY
-from app.schemas.common import Metadata, Name
+from app.schemas.common import Name
 from app.schemas.galleries import (
     Changes,
-    Enrolled,
-    EnrolledShot,
     ErasureReceipt,
     Gallery,
     Identity,
@@ -29,24 +28,12 @@ from app.schemas.galleries import (
 
 router = APIRouter(prefix="/galleries", tags=["galleries"])
 
-IdempotencyKey = Annotated[str | None, Header(max_length=255)]
-
-
-class EnrolOptions(BaseModel):
-    """Fields of an enrolment beside the pictures."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    label: str | None = Field(None, max_length=256, description="Shown with the identity; kept if it has one.")
-    camera: str | None = Field(None, max_length=128, description="Which camera saw the crops.")
-    taken_at: float | None = Field(None, description="When, in seconds since 1970.", allow_inf_nan=False)
-    metadata: Metadata = Field({}, description="JSON object, stored with each shot.")
-
 
 @router.get("", response_model=list[Gallery], responses=openapi.PROBLEMS)
-async def list_galleries(reid: Reid) -> list[Gallery]:
-    """Every gallery."""
-    return [Gallery.of(info) for info in await reid.in_store(reid.store.list)]
+async def list_galleries(request: Request, reid: Reid) -> list[Gallery]:
+    """Every gallery that the caller may know of."""
+    caller = caller_of(request)
+    return [Gallery.of(info) for info in await reid.in_store(reid.store.list) if caller.sees(info.name)]
 
 
 @router.post("", response_model=Gallery, status_code=201, responses=openapi.PROBLEMS)
@@ -82,32 +69,32 @@ async def list_identities(
 ) -> IdentityPage:
     """A gallery's identities, a page at a time."""
     after = _decode_cursor(cursor) if cursor else None
+    version = (await reid.in_store(reid.store.info, gallery)).version
     found = await reid.in_store(reid.store.identities, gallery, after, limit + 1)
     page, more = found[:limit], len(found) > limit
     next_cursor = _encode_cursor(page[-1].identity_id) if more else None
-    return IdentityPage(identities=[Identity.of(identity) for identity in page], next_cursor=next_cursor)
+    identities = [Identity.of(identity, version) for identity in page]
+    return IdentityPage(identities=identities, next_cursor=next_cursor, gallery_version=version)
 
 
 @router.put("/{gallery}/identities/{identity}", response_model=Identity, responses=openapi.PROBLEMS)
 async def put_identity(gallery: Name, identity: Name, changes: Changes, reid: Reid) -> Identity:
     """Create an identity, or replace its label and metadata."""
-    return Identity.of(
-        await reid.in_store(reid.store.put_identity, gallery, identity, changes.label, changes.metadata or {})
-    )
+    arguments = (gallery, identity, changes.label, changes.metadata or {})
+    return await _versioned(reid, gallery, reid.store.put_identity, *arguments)
 
 
 @router.get("/{gallery}/identities/{identity}", response_model=Identity, responses=openapi.PROBLEMS)
 async def get_identity(gallery: Name, identity: Name, reid: Reid) -> Identity:
     """One identity."""
-    return Identity.of(await reid.in_store(reid.store.identity, gallery, identity))
+    return await _versioned(reid, gallery, reid.store.identity, gallery, identity)
 
 
 @router.patch("/{gallery}/identities/{identity}", response_model=Identity, responses=openapi.PROBLEMS)
 async def change_identity(gallery: Name, identity: Name, changes: Changes, reid: Reid) -> Identity:
     """Change an identity's label or metadata."""
-    return Identity.of(
-        await reid.in_store(reid.store.update_identity, gallery, identity, changes.label, changes.metadata)
-    )
+    arguments = (gallery, identity, changes.label, changes.metadata)
+    return await _versioned(reid, gallery, reid.store.update_identity, *arguments)
 
 
 @router.delete("/{gallery}/identities/{identity}", response_model=ErasureReceipt, responses=openapi.PROBLEMS)
@@ -116,40 +103,12 @@ async def delete_identity(gallery: Name, identity: Name, reid: Reid) -> ErasureR
     return ErasureReceipt.of(await reid.in_store(reid.store.delete_identity, gallery, identity))
 
 
-@router.post(
-    "/{gallery}/identities/{identity}/shots",
-    **openapi.upload(EnrolOptions, Enrolled, files=("image",), status=201),
-)
-async def enrol(
-    request: Request, gallery: Name, identity: Name, reid: Reid, idempotency_key: IdempotencyKey = None
-) -> Response:
-    """Enrol 1..N crops of one person; the identity is created if it is new.
-
-    What is answered `created` is on disk. The same bytes sent again are the same shot (`duplicate`).
-    """
-    upload = await upload_of(request)
-    options = parse_fields(EnrolOptions, upload.fields)
-    await reid.in_store(reid.store.info, gallery)  # an unknown gallery should not cost a forward pass
-    embedded = await reid.embed(upload.images())
-    enrolment = await reid.enrol(
-        gallery,
-        identity,
-        embedded.crops(),
-        label=options.label,
-        camera=options.camera,
-        taken_at=options.taken_at,
-        metadata=options.metadata,
-        idempotency_key=(idempotency_key or "").strip() or None,  # an unset variable of a client is no key
-    )
-    created = any(shot.status == "created" for shot in enrolment.shots)
-    return reply(_enrolled(request, embedded, enrolment), 201 if created else 200)
-
-
 @router.get("/{gallery}/identities/{identity}/shots", response_model=Shots, responses=openapi.PROBLEMS)
 async def list_shots(gallery: Name, identity: Name, reid: Reid) -> Shots:
     """An identity's shots, oldest first."""
+    version = (await reid.in_store(reid.store.info, gallery)).version
     shots = await reid.in_store(reid.store.shots, gallery, identity)
-    return Shots(identity_id=identity, shots=[Shot.of(shot) for shot in shots])
+    return Shots(identity_id=identity, shots=[Shot.of(shot) for shot in shots], gallery_version=version)
 
 
 @router.delete(
@@ -160,16 +119,12 @@ async def delete_shot(gallery: Name, identity: Name, shot: Name, reid: Reid) -> 
     return ErasureReceipt.of(await reid.in_store(reid.store.delete_shot, gallery, identity, shot))
 
 
-def _enrolled(request: Request, embedded: Embedded, enrolment: Enrolment) -> Enrolled:
-    stored = iter(enrolment.shots)
-    shots = []
-    for index, item in enumerate(embedded.items):
-        if isinstance(item, Crop):
-            shot = next(stored)
-            shots.append(EnrolledShot(index=index, status=shot.status, shot_id=shot.shot_id))
-        else:
-            shots.append(EnrolledShot(index=index, status="error", problem=problem_of(item, request)))
-    return Enrolled(identity_id=enrolment.identity_id, shots=shots, gallery_version=enrolment.gallery_version)
+async def _versioned(
+    reid: ReidPipeline, gallery: str, call: Callable[..., domain.Identity], *arguments: object
+) -> Identity:
+    # Asked before, so that the answer never claims a version that it does not show.
+    version = (await reid.in_store(reid.store.info, gallery)).version
+    return Identity.of(await reid.in_store(call, *arguments), version)
 
 
 def _encode_cursor(identity_id: str) -> str:

@@ -1,14 +1,21 @@
-"""Liveness, readiness, and what is served."""
+"""Liveness, readiness, metrics, limits, and what is served. None of it waits for a network."""
 
-from fastapi import APIRouter
+import asyncio
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from app import openapi
+from app.access.callers import Scope
 from app.errors import NOT_READY, ProblemError
+from app.routers.access import needs
 from app.routers.deps import Running
-from app.schemas.service import Model, Models
+from app.schemas.service import Limits, Model, Models
 
 router = APIRouter(tags=["service"])
+
+CHECK_AGAIN = {"Retry-After": "10"}
 
 
 class Health(BaseModel):
@@ -25,14 +32,30 @@ async def healthz() -> Health:
 
 @router.get("/readyz", response_model=Health, responses=openapi.PROBLEMS)
 async def readyz(runtime: Running) -> Health:
-    """The gallery is open, and the network has just computed its golden sample within tolerance."""
-    await runtime.reid.in_store(runtime.reid.store.list)
-    if not await runtime.golden.passes():
-        raise ProblemError(NOT_READY, "a network does not reproduce its golden sample", headers={"Retry-After": "10"})
+    """The galleries are open, and every network computed its golden sample within tolerance, a moment ago."""
+    if runtime.operations.canary.problems:
+        detail = "; ".join(f"{name} {problem}" for name, problem in sorted(runtime.operations.canary.problems.items()))
+        raise ProblemError(NOT_READY, detail, headers=CHECK_AGAIN)
+    await asyncio.to_thread(runtime.reid.store.list)
     return Health(status="ready")
+
+
+@router.get("/metrics", dependencies=[needs(Scope.ADMIN)])
+async def metrics(runtime: Running) -> Response:
+    """Everything that is counted, in Prometheus' text format."""
+    # Gallery sizes come from disk, so not on the event loop; not in the galleries' threads either, which may be busy.
+    return Response(
+        await asyncio.to_thread(runtime.operations.metrics.exposition), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
+
+
+@router.get("/limits", response_model=Limits)
+async def limits(runtime: Running) -> Limits:
+    """What one request may carry, and how much the service takes in at once."""
+    return Limits.of(runtime.settings)
 
 
 @router.get("/models", response_model=Models)
 async def models(runtime: Running) -> Models:
     """The served checkpoints, what they were trained on and under which licence."""
-    return Models(device=runtime.device, models=[Model.of(checkpoint) for checkpoint in runtime.served])
+    return Models(device=runtime.device, models=[Model.of(network.checkpoint) for network in runtime.networks])

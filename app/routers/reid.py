@@ -10,29 +10,23 @@ import numpy as np
 import orjson
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app import openapi
+from app.access.callers import Scope
 from app.errors import INVALID_FIELD, ProblemError
+from app.gallery.domain import Search
+from app.pipelines.decision import verify as decide_pair
 from app.pipelines.reid import Crop, Embedded, ReidPipeline, Timings, verification_similarity
+from app.routers.access import caller_of, needs
 from app.routers.deps import Reid, parse_fields, reply, statuses_of, upload_of
 from app.runtime import DEFAULT_GALLERY
-from app.schemas.common import Name, TimingsMs
-from app.schemas.reid import Embeddings, QueryAnswer, Verification
+from app.schemas.common import Name, TimingsMs, json_text
+from app.schemas.reid import Embeddings, Filter, QueryAnswer, Verification
 
 router = APIRouter(prefix="/reid", tags=["re-identification"])
 
 NPY = "application/x-npy"
-
-
-def _json_text(value: object) -> object:
-    """Form fields are text; those that hold a list are JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except ValueError:
-        raise ValueError("must be a JSON list of numbers") from None
 
 
 class EmbedOptions(BaseModel):
@@ -50,8 +44,20 @@ class QueryOptions(BaseModel):
 
     gallery: Name = DEFAULT_GALLERY
     limit: int = Field(10, ge=1, le=1000, description="Identities to return at most.")
-    aggregate: Literal["mean", "best"] = Field("mean", description="How several crops of the person are fused.")
-    embedding: Annotated[list[float] | list[list[float]] | None, BeforeValidator(_json_text)] = Field(
+    aggregate: Literal["mean", "best", "quality"] = Field(
+        "mean", description="How several crops of the person are fused; `quality` trusts sharp and large ones more."
+    )
+    rerank: Literal["k_reciprocal"] | None = Field(
+        None, description="Order the best identities again, by the neighbours that they share with the query."
+    )
+    target_fpir: float | None = Field(
+        None, gt=0, lt=1, description="How often a stranger may be taken for somebody; 0.01 if not given."
+    )
+    filter: Annotated[Filter, BeforeValidator(json_text), WithJsonSchema(Filter.model_json_schema())] = Field(
+        Filter(), description='Which shots are searched, for example {"exclude_camera": "c1"}.'
+    )
+    min_version: int = Field(0, ge=0, description="Answer only from this gallery_version on, else 503.")
+    embedding: Annotated[list[float] | list[list[float]] | None, BeforeValidator(json_text)] = Field(
         None, description="One embedding, or a list of them, instead of pictures."
     )
 
@@ -62,7 +68,7 @@ class VerifyOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-@router.post("/embed", **openapi.upload(EmbedOptions, Embeddings, files=("image",)))
+@router.post("/embed", dependencies=[needs(Scope.INFER)], **openapi.upload(EmbedOptions, Embeddings, files=("image",)))
 async def embed(request: Request, reid: Reid) -> Response:
     """Embed 1..N crops of persons.
 
@@ -88,11 +94,12 @@ async def embed(request: Request, reid: Reid) -> Response:
     return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
 
 
-@router.post("/query", **openapi.upload(QueryOptions, QueryAnswer, files=("image",)))
+@router.post("/query", dependencies=[needs(Scope.QUERY)], **openapi.upload(QueryOptions, QueryAnswer, files=("image",)))
 async def query(request: Request, reid: Reid) -> Response:
     """Rank the gallery's identities for 1..N crops of ONE person, and decide whether the first is that person."""
     upload = await upload_of(request)
     options = parse_fields(QueryOptions, upload.fields)
+    caller_of(request).require(Scope.QUERY, options.gallery)
     if options.embedding is not None:
         if upload.files:
             raise ProblemError(INVALID_FIELD, "send pictures or an embedding, not both", field="embedding")
@@ -101,13 +108,25 @@ async def query(request: Request, reid: Reid) -> Response:
     else:
         embedded = await reid.embed(upload.images())
         rows = embedded.embeddings()
-    answer = await reid.query(options.gallery, rows, options.limit, options.aggregate, embedded.timings)
+    search = Search(
+        options.limit,
+        options.aggregate,
+        embedded.qualities(),
+        options.filter.of_shots(),
+        options.rerank,
+        options.min_version,
+    )
+    answer = await reid.query(options.gallery, rows, search, embedded.timings, options.target_fpir)
     return reply(QueryAnswer.of(reid.checkpoint, options.gallery, answer, statuses_of(request, embedded)))
 
 
-@router.post("/verify", **openapi.upload(VerifyOptions, Verification, files=("image_a", "image_b")))
+@router.post(
+    "/verify",
+    dependencies=[needs(Scope.INFER)],
+    **openapi.upload(VerifyOptions, Verification, files=("image_a", "image_b")),
+)
 async def verify(request: Request, reid: Reid) -> Response:
-    """Say whether two sets of crops show the same person: the mean similarity over all pairs, and a decision."""
+    """Say whether two sets of crops show the same person: each crop's best match in the other set, averaged."""
     upload = await upload_of(request, ("image_a", "image_b"))
     parse_fields(VerifyOptions, upload.fields)
     files_a, files_b = upload.images("image_a"), upload.images("image_b")
@@ -118,11 +137,12 @@ async def verify(request: Request, reid: Reid) -> Response:
 
 def _verification(request: Request, reid: ReidPipeline, similarity: float, a: Embedded, b: Embedded) -> Verification:
     threshold = reid.checkpoint.threshold
+    verdict, probability = decide_pair(similarity, max(len(a.crops()), len(b.crops())), reid.checkpoint)
     return Verification(
         model=reid.checkpoint.name,
         similarity=similarity,
-        probability=None,
-        decision="match" if reid.decide(similarity) == "match" else "unknown",
+        probability=probability,
+        decision=verdict,
         threshold=threshold.similarity if threshold else None,
         shots_a=statuses_of(request, a),
         shots_b=statuses_of(request, b),

@@ -29,6 +29,16 @@ def _object_from_text(value: object) -> object:
         raise ValueError('must be a JSON object, for example {"door": 3}') from None
 
 
+def json_text(value: object) -> object:
+    """Form fields are text; those that hold a list or an object are JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError("must be JSON") from None
+
+
 def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
     if _depth(metadata) > MAX_METADATA_DEPTH:
         raise ValueError(f"is nested more than {MAX_METADATA_DEPTH} deep")

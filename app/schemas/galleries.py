@@ -38,13 +38,14 @@ class Gallery(BaseModel):
     identities: int
     shots: int
     version: int
+    gallery_version: int = Field(description="The same as `version`, as every other answer calls it.")
     created_at: float
 
     @classmethod
     def of(cls, info: domain.GalleryInfo) -> "Gallery":
         """Map the domain object."""
         values = dict(vars(info))
-        return cls(checkpoint_sha256=values.pop("checkpoint"), **values)
+        return cls(checkpoint_sha256=values.pop("checkpoint"), gallery_version=info.version, **values)
 
 
 class Identity(BaseModel):
@@ -55,12 +56,13 @@ class Identity(BaseModel):
     metadata: dict[str, Any]
     shots: int
     created_at: float
-    version: int
+    version: int = Field(description="The gallery_version that last changed the person or their shots.")
+    gallery_version: int
 
     @classmethod
-    def of(cls, identity: domain.Identity) -> "Identity":
-        """Map the domain object."""
-        return cls(**vars(identity))
+    def of(cls, identity: domain.Identity, gallery_version: int) -> "Identity":
+        """Map the domain object; the answer knows of everything up to a version of the gallery, or of more."""
+        return cls(**vars(identity), gallery_version=max(gallery_version, identity.version))
 
 
 class IdentityPage(BaseModel):
@@ -68,6 +70,7 @@ class IdentityPage(BaseModel):
 
     identities: list[Identity]
     next_cursor: str | None
+    gallery_version: int
 
 
 class Shot(BaseModel):
@@ -78,6 +81,7 @@ class Shot(BaseModel):
     taken_at: float | None
     metadata: dict[str, Any]
     image_sha256: str | None
+    quality: float
     created_at: float
 
     @classmethod
@@ -91,6 +95,7 @@ class Shots(BaseModel):
 
     identity_id: str
     shots: list[Shot]
+    gallery_version: int
 
 
 class EnrolledShot(BaseModel):
@@ -108,6 +113,54 @@ class Enrolled(BaseModel):
     identity_id: str
     shots: list[EnrolledShot]
     gallery_version: int
+
+
+class Moved(BaseModel):
+    """Answer of renaming, merging, splitting and moving."""
+
+    gallery: str = Field(description="Where the shots are now.")
+    identity_id: str = Field(description="Whose they are now.")
+    shot_ids: list[str]
+    duplicates: list[str] = Field(description="Shots that were erased: the same picture was there already.")
+    gallery_version: int
+
+    @classmethod
+    def of(cls, moved: domain.Moved) -> "Moved":
+        """Map the domain object."""
+        return cls(**vars(moved))
+
+
+class NewName(BaseModel):
+    """Body of :rename."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    identity_id: Name
+
+
+class Merge(BaseModel):
+    """Body of :merge."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Name = Field(description="Identity whose shots come here, and that is dropped.")
+
+
+class SomeShots(BaseModel):
+    """Body of :split and of shots:move."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    identity_id: Name = Field(description="Who gets the shots.")
+    shot_ids: list[Name] = Field(min_length=1, max_length=10_000)
+
+
+class Destination(BaseModel):
+    """Body of :move."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gallery: Name
 
 
 class ErasureReceipt(BaseModel):

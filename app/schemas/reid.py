@@ -1,12 +1,42 @@
 """Answers of /reid, and how they are made from domain objects."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from app.gallery.domain import ShotFilter
 from app.pipelines.reid import Answer
-from app.schemas.common import ItemStatus, TimingsMs
+from app.schemas.common import ItemStatus, Metadata, TimingsMs
 from models.checkpoint import Checkpoint
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Cameras = Annotated[list[Annotated[str, Field(max_length=128)]], BeforeValidator(_as_list), Field(max_length=1000)]
+
+
+class Filter(BaseModel):
+    """Which of the gallery's shots are searched."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    camera: Cameras | None = Field(None, description="Only shots of this camera, or of one of these.")
+    exclude_camera: Cameras | None = Field(None, description="No shots of this camera, or of any of these.")
+    taken_from: float | None = Field(None, description="Taken at or after, in seconds since 1970.", allow_inf_nan=False)
+    taken_before: float | None = Field(None, description="Taken before.", allow_inf_nan=False)
+    metadata: Metadata = Field({}, description="Only shots whose metadata has these entries.")
+
+    def of_shots(self) -> ShotFilter:
+        """Map to the domain object."""
+        return ShotFilter(
+            frozenset(self.camera) if self.camera is not None else None,
+            frozenset(self.exclude_camera or ()),
+            self.taken_from,
+            self.taken_before,
+            self.metadata,
+        )
 
 
 class EmbeddingItem(ItemStatus):
@@ -39,9 +69,20 @@ class RankedIdentity(BaseModel):
     identity_id: str
     label: str | None
     similarity: float = Field(description="Cosine similarity, -1 to 1, fused over the query's crops.")
-    probability: float | None = Field(description="That it is the same person; null until the gallery is calibrated.")
-    shots: int
+    probability: float | None = Field(
+        description="That this is the person, if as many queries are of enrolled people as of strangers; null without"
+        " calibration."
+    )
+    shots: int = Field(description="How many of its shots were searched.")
     best_shot: BestShot
+    reranked_distance: float | None = Field(None, description="What re-ranking ordered by, smaller first; 0 to 1.")
+
+
+class Calibrated(BaseModel):
+    """What probabilities and the decision rest on."""
+
+    source: Literal["gallery", "checkpoint"]
+    stale: bool = Field(description="The gallery has changed by a fifth of its shots since; fit it again.")
 
 
 class QueryAnswer(BaseModel):
@@ -49,7 +90,15 @@ class QueryAnswer(BaseModel):
 
     model: str
     decision: Literal["match", "unknown"]
-    threshold: float | None = Field(description="Similarity from which the decision is a match; not per gallery yet.")
+    threshold: float | None = Field(
+        description="Similarity from which the first identity is a match; it depends on the gallery's size and on the"
+        " number of the identity's shots."
+    )
+    target_fpir: float | None = Field(
+        description="How often at most a stranger is taken for somebody at this threshold; null without calibration."
+    )
+    unknown_probability: float | None = Field(description="That the person is none of the identities below.")
+    calibration: Calibrated | None = Field(description="Null: the checkpoint's one threshold decides.")
     identities: list[RankedIdentity]
     shots: list[ItemStatus]
     gallery: str
@@ -59,23 +108,20 @@ class QueryAnswer(BaseModel):
     @classmethod
     def of(cls, checkpoint: Checkpoint, gallery: str, answer: Answer, shots: list[ItemStatus]) -> "QueryAnswer":
         """Map a ranking to the answer."""
-        identities = [
-            RankedIdentity(
-                rank=found.rank,
-                identity_id=found.identity_id,
-                label=found.label,
-                similarity=found.similarity,
-                probability=None,
-                shots=found.shots,
-                best_shot=BestShot(**vars(found.best_shot)),
-            )
-            for found in answer.ranking.identities
-        ]
+        decision, found = answer.decision, answer.ranking.identities
+        probabilities: list[float] | list[None] = decision.probabilities or [None] * len(found)
+        source = decision.basis.source
         return cls(
             model=checkpoint.name,
-            decision=answer.decision,
-            threshold=checkpoint.threshold.similarity if checkpoint.threshold else None,
-            identities=identities,
+            decision=decision.verdict,
+            threshold=decision.threshold,
+            target_fpir=decision.target_fpir,
+            unknown_probability=decision.unknown_probability,
+            calibration=Calibrated(source=source, stale=decision.basis.stale) if source else None,
+            identities=[
+                RankedIdentity(**vars(one) | {"best_shot": BestShot(**vars(one.best_shot))}, probability=probability)
+                for one, probability in zip(found, probabilities, strict=True)
+            ],
             shots=shots,
             gallery=gallery,
             gallery_version=answer.ranking.gallery_version,

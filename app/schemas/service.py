@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from app.settings import Settings
 from models.checkpoint import Checkpoint
 
 
@@ -45,3 +46,51 @@ class Models(BaseModel):
 
     device: str
     models: list[Model]
+
+
+class RequestLimits(BaseModel):
+    """What one request may carry."""
+
+    body_bytes: int
+    images: int
+    image_bytes: int
+    image_pixels: int
+    min_image_side: int
+    interactive_items: int = Field(description="With more pictures a request is bulk work and lets others go first.")
+
+
+class ServiceLimits(BaseModel):
+    """How much the service takes in at once; beyond, callers get 503 or 429 with Retry-After."""
+
+    items: int = Field(description="Pictures and tensors inside.")
+    items_per_client: int = Field(description="Those of one client address.")
+    bytes: int = Field(description="Of request bodies.")
+    wait_seconds: float = Field(description="Nobody waits longer for a network.")
+    batch_items: int = Field(description="Items in one forward pass.")
+
+
+class Limits(BaseModel):
+    """Answer of /limits."""
+
+    request: RequestLimits
+    service: ServiceLimits
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Pick the limits out of the settings."""
+        request = RequestLimits(
+            body_bytes=settings.max_body_bytes,
+            images=settings.max_images,
+            image_bytes=settings.max_image_bytes,
+            image_pixels=settings.max_image_pixels,
+            min_image_side=settings.min_image_side,
+            interactive_items=settings.interactive_items,
+        )
+        service = ServiceLimits(
+            items=settings.max_waiting,
+            items_per_client=settings.max_waiting_per_client,
+            bytes=settings.max_waiting_bytes,
+            wait_seconds=settings.max_wait_seconds,
+            batch_items=settings.max_batch,
+        )
+        return cls(request=request, service=service)

@@ -1,14 +1,19 @@
-"""Request ids and the log's format."""
+"""An id for every request, in its answer, its problems and its log records."""
 
-import logging
 import re
 import secrets
+from contextvars import ContextVar
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID = "x-request-id"
 ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+_current: ContextVar[str] = ContextVar("request_id", default="")
+
+# The id of the request that the running task or thread works for; empty outside a request.
+current_request_id = _current.get
 
 
 class RequestIds:
@@ -22,9 +27,10 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent = dict(scope["headers"]).get(REQUEST_ID.encode(), b"").decode("latin-1")
+        sent = Headers(scope=scope).get(REQUEST_ID, "")
         request_id = sent if ACCEPTABLE.fullmatch(sent) else secrets.token_hex(8)
         scope["request_id"] = request_id
+        _current.set(request_id)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -32,8 +38,3 @@ class RequestIds:
             await send(message)
 
         await self._app(scope, receive, send_with_id)
-
-
-def configure_logging(level: str) -> None:
-    """One line a record on standard error."""
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")

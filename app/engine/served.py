@@ -1,0 +1,132 @@
+"""A network that is being served: its checkpoint, what runs it, and the proof that it still computes the same."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.engine.batcher import Batcher
+from app.engine.memory import halve_when_out_of_memory
+from app.engine.observer import Observer
+from app.engine.runner import Predictor, Runner
+from app.engine.supervisor import Supervisor
+from models.checkpoint import Checkpoint, CheckpointError
+from models.golden import agrees, golden_item
+
+P = TypeVar("P", bound=Predictor)
+
+
+@dataclass(frozen=True)
+class ServedNetwork(Generic[P]):
+    """One checkpoint on one device.
+
+    Attributes:
+        checkpoint: its entry of the manifest.
+        predictor: prepares items, and finishes rows.
+        batcher: takes prepared items, gives rows.
+        golden: the row that the golden picture gave when the weights were released.
+    """
+
+    checkpoint: Checkpoint
+    predictor: P
+    batcher: Batcher[Tensor, Tensor]
+    golden: NDArray[np.float32]
+
+    @property
+    def item_shape(self) -> tuple[int, ...]:
+        """The shape of one prepared item."""
+        return tuple(golden_item(self.checkpoint).shape)
+
+    async def reproduces_golden(self) -> bool:
+        """Whether the golden picture, sent through the batcher, gives the recorded row."""
+        prepared = await asyncio.to_thread(golden_item, self.checkpoint)
+        row, _ = await self.batcher.submit(prepared)
+        return agrees(row, self.golden)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the networks of one device share.
+
+    Attributes:
+        max_wait_seconds: how long an item may wait.
+        max_waiting_bytes: of prepared items, for each network.
+        hang_seconds: a forward pass that takes longer has hung; None for no bound.
+        observer: by network name, who is told of its batches.
+        turn: taken for each batch, so that the networks run in turns.
+    """
+
+    max_wait_seconds: float = math.inf
+    max_waiting_bytes: float = math.inf
+    hang_seconds: float | None = None
+    observer: Callable[[str], Observer | None] = lambda name: None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How a network is run.
+
+    Attributes:
+        device: where.
+        threads: of one forward pass on a CPU; 0 takes every core.
+        max_batch: items in one forward pass.
+        max_waiting: items that may wait.
+        machine: what it shares with the other networks of its device.
+    """
+
+    device: torch.device
+    threads: int
+    max_batch: int
+    max_waiting: int
+    machine: Machine = field(default_factory=Machine)
+
+
+@asynccontextmanager
+async def serving(
+    checkpoint: Checkpoint, predictor: P, golden: NDArray[np.float32], capacity: Capacity
+) -> AsyncIterator[ServedNetwork[P]]:
+    """Run a network until the block ends; what was admitted is finished first.
+
+    Raises:
+        CheckpointError: it does not reproduce its golden sample.
+    """
+    supervisor = _supervise(checkpoint.name, predictor, capacity)
+    batcher = _batcher(checkpoint.name, supervisor, capacity)
+    network = ServedNetwork(checkpoint, predictor, batcher, golden)
+    batcher.start()
+    try:
+        if not await network.reproduces_golden():
+            raise CheckpointError(f"{checkpoint.name} does not reproduce its golden sample on {capacity.device}")
+        yield network
+    finally:
+        await batcher.close()
+        supervisor.close()
+
+
+def _supervise(name: str, predictor: Predictor, capacity: Capacity) -> Supervisor[Tensor, Tensor]:
+    def build() -> Runner:
+        return Runner(predictor, capacity.device, capacity.threads)
+
+    return Supervisor(build, capacity.machine.hang_seconds, name)
+
+
+def _batcher(name: str, supervisor: Supervisor[Tensor, Tensor], capacity: Capacity) -> Batcher[Tensor, Tensor]:
+    machine = capacity.machine
+    return Batcher(
+        halve_when_out_of_memory(supervisor.run),
+        capacity.max_batch,
+        capacity.max_waiting,
+        max_waiting_bytes=machine.max_waiting_bytes,
+        max_wait_seconds=machine.max_wait_seconds,
+        weigh=lambda item: item.nbytes,
+        turn=machine.turn,
+        observer=machine.observer(name),
+    )

@@ -1,0 +1,109 @@
+"""What a search has seen of its candidates: every shot of theirs beside every crop of the query."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.gallery.changes import NO_KEYS, Keys
+from app.gallery.domain import BestShot, Embeddings, Search
+from app.gallery.filters import Taken
+from app.gallery.index import Similarities, VectorIndex
+from app.gallery.roster import Member, Roster
+
+Scores = NDArray[np.float64]
+
+# How far below the best shot another one counts a third as much.
+SOFTNESS = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Everything that M candidates have to show; shot by shot, each candidate's together.
+
+    Attributes:
+        members: M identities.
+        starts: (M + 1,) where each one's shots begin, and where the last one's end.
+        shots: (N,) keys.
+        qualities: (N,) of the shots.
+        similarities: (Q, N) of each crop to each shot.
+    """
+
+    members: list[Member]
+    starts: NDArray[np.int64]
+    shots: Keys
+    qualities: NDArray[np.float32]
+    similarities: Similarities
+
+    def shots_of(self, row: int) -> slice:
+        """Where the shots of one candidate are."""
+        return slice(int(self.starts[row]), int(self.starts[row + 1]))
+
+    def scores(self, search: Search) -> Scores:
+        """(M,) similarity of each candidate, fused over its shots and over the crops."""
+        if not self.members:
+            return np.empty(0)
+        best = np.maximum.reduceat(self.similarities, self.starts[:-1], axis=1)
+        return fused(self._softened(best) if search.aggregate == "quality" else best, search)
+
+    def _softened(self, best: Similarities) -> Similarities:
+        """(Q, M) a mean of each candidate's shots in which the alike and the good ones count most."""
+        counts = np.diff(self.starts)
+        behind = self.similarities - np.repeat(best, counts, axis=1)
+        weights = np.exp(behind / SOFTNESS) * np.maximum(self.qualities, np.finfo(np.float32).eps)
+        total = np.add.reduceat(weights * self.similarities, self.starts[:-1], axis=1)
+        means = total / np.add.reduceat(weights, self.starts[:-1], axis=1)
+        return np.asarray(np.minimum(means, best), np.float32)
+
+
+def gather(
+    index: VectorIndex, roster: Roster, queries: Embeddings, keys: Keys, taken: Taken | None, by_id: bool
+) -> Evidence:
+    """Everything about everyone who has one of the shots `keys`.
+
+    Args:
+        index: embeddings by key.
+        roster: whose the shots are.
+        queries: (Q, D) crops.
+        keys: of shots.
+        taken: the shots that are searched; all if it is None.
+        by_id: put each one's shots in order of ids, so that sums over them do not depend on who was enrolled first.
+    """
+    members = [roster.member(owner) for owner in np.unique(roster.owners_of(keys)).tolist()]
+    mine = [member.shots for member in members]
+    if taken is not None:
+        mine = [shots[taken.mask[roster.places(shots)]] for shots in mine]
+    if by_id:
+        mine = [shots[np.argsort(roster.shot_ids.rows[roster.places(shots)])] for shots in mine]
+    shots = np.concatenate([NO_KEYS, *mine])
+    return Evidence(
+        members,
+        np.cumsum([0, *map(len, mine)]),
+        shots,
+        roster.qualities.rows[roster.places(shots)],
+        np.clip(index.similarities(queries, shots), -1, 1),
+    )
+
+
+def fused(similarities: Similarities, search: Search) -> Scores:
+    """(...) similarities (Q, ...) of the crops made one."""
+    precise = np.asarray(similarities, np.float64)
+    if search.aggregate == "best":
+        best: Scores = precise.max(axis=0)
+        return best
+    if search.aggregate == "quality" and search.qualities is not None and sum(search.qualities) > 0:
+        weights = np.array(search.qualities) / sum(search.qualities)
+        weighted: Scores = (precise.T * weights).sum(axis=-1)
+        return weighted
+    mean: Scores = precise.mean(axis=0)
+    return mean
+
+
+def best_shot(evidence: Evidence, roster: Roster, row: int) -> BestShot:
+    """The shot of a candidate that is most like any crop; of equal ones, the smaller id."""
+    mine = evidence.shots_of(row)
+    similarities = evidence.similarities[:, mine].max(axis=0)
+    similarity = similarities.max()
+    equals = evidence.shots[mine][similarities == similarity].tolist()
+    shot_id, camera = min((roster.shot(key) for key in equals), key=lambda shot: shot[0])
+    return BestShot(shot_id, float(similarity), camera)

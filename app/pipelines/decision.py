@@ -1,0 +1,128 @@
+"""Is the first of a ranking the person? Probabilities, and a decision that accounts for the gallery's size."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from app.errors import NOT_CALIBRATED, ProblemError
+from app.gallery.calibrations import StoredCalibration
+from app.gallery.domain import RankedIdentity, Ranking
+from models.calibration import Calibration
+from models.checkpoint import Checkpoint
+
+Verdict = Literal["match", "unknown"]
+
+DEFAULT_TARGET_FPIR = 0.01
+STALE_AFTER = 0.2
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What similarities are judged by.
+
+    Attributes:
+        calibration: None if there is none; then the checkpoint's threshold decides, for any gallery alike.
+        source: where it was fitted: on the gallery itself, or with the checkpoint.
+        stale: the gallery has changed a lot since.
+    """
+
+    checkpoint: Checkpoint
+    calibration: Calibration | None
+    source: Literal["gallery", "checkpoint"] | None
+    stale: bool = False
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, stored: StoredCalibration | None, shots: int) -> "Basis":
+        """The gallery's own calibration where it has one, else the checkpoint's."""
+        if stored is not None:
+            stale = abs(shots - stored.shots) > STALE_AFTER * stored.shots
+            return cls(checkpoint, calibration_of(stored.report), "gallery", stale)
+        source: Literal["checkpoint"] | None = "checkpoint" if checkpoint.calibration else None
+        return cls(checkpoint, checkpoint.calibration, source)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict and what it rests on.
+
+    Attributes:
+        threshold: similarity from which the first one would have been a match; None if there is nothing to decide by.
+        target_fpir: false positive identification rate that the threshold was chosen for; None without calibration.
+        probabilities: of each ranked identity to be the person, in order; None without calibration.
+        basis: what similarities were judged by.
+    """
+
+    verdict: Verdict
+    threshold: float | None
+    target_fpir: float | None
+    probabilities: list[float] | None
+    basis: Basis
+
+    @property
+    def unknown_probability(self) -> float | None:
+        """That the person is none of the ranked identities."""
+        return None if self.probabilities is None else max(0.0, 1 - sum(self.probabilities))
+
+
+def decide(ranking: Ranking, basis: Basis, target_fpir: float | None) -> Decision:
+    """Decide whether the most similar identity of a ranking is the person.
+
+    With a calibration the threshold rises with the number of identities that were searched, and with the number of the
+    first one's shots: among many, a stranger finds somebody alike more easily.
+
+    Raises:
+        ProblemError: a rate is asked for, and there is no calibration.
+    """
+    calibration = basis.calibration
+    if calibration is None:
+        if target_fpir is not None:
+            raise _not_calibrated(basis.checkpoint)
+        return _by_checkpoint(ranking, basis)
+    target = target_fpir or DEFAULT_TARGET_FPIR
+    found, identities = ranking.identities, max(ranking.searched, 1)
+    shots = found[0].shots if found else 1
+    threshold = calibration.similarity(calibration.threshold(target, identities), shots)
+    probabilities = calibration.probabilities(_evidence(calibration, found), identities).tolist()
+    verdict: Verdict = "match" if found and found[0].similarity >= threshold else "unknown"
+    return Decision(verdict, threshold, target, probabilities, basis)
+
+
+def verify(similarity: float, shots: int, checkpoint: Checkpoint) -> tuple[Verdict, float | None]:
+    """Whether two sets of crops show one person, and the probability of it if they do as often as not.
+
+    Args:
+        similarity: of the sets.
+        shots: crops among which the most similar one could be chosen.
+        checkpoint: what embedded them.
+    """
+    threshold, calibration = checkpoint.threshold, checkpoint.calibration
+    verdict: Verdict = "match" if threshold is not None and similarity >= threshold.similarity else "unknown"
+    probability = calibration.probability(calibration.evidence(similarity, shots)) if calibration else None
+    return verdict, probability
+
+
+def calibration_of(report: dict[str, Any]) -> Calibration:
+    """The calibration within a stored report."""
+    values: dict[str, Any] = report["calibration"]
+    arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return Calibration(**arguments)
+
+
+def _evidence(calibration: Calibration, found: list[RankedIdentity]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([calibration.evidence(one.similarity, one.shots) for one in found], np.float64)
+
+
+def _by_checkpoint(ranking: Ranking, basis: Basis) -> Decision:
+    threshold = basis.checkpoint.threshold
+    best = ranking.identities[0].similarity if ranking.identities else -1.0
+    matches = threshold is not None and best >= threshold.similarity
+    return Decision("match" if matches else "unknown", threshold.similarity if threshold else None, None, None, basis)
+
+
+def _not_calibrated(checkpoint: Checkpoint) -> ProblemError:
+    detail = (
+        f"checkpoint {checkpoint.name!r} comes without a calibration and the gallery has none, so no rate can be kept;"
+        " POST /v1/galleries/{gallery}/calibration fits one"
+    )
+    return ProblemError(NOT_CALIBRATED, detail, field="target_fpir")
