@@ -42,3 +42,11 @@ def test_an_unknown_checkpoint_is_told_in_one_line(tmp_path: Path, monkeypatch: 
     assert result.returncode == 1
     assert "no reid checkpoint 'nope'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_address_that_strangers_reach_is_refused_without_keys(tmp_path: Path) -> None:
+    result = serve(tmp_path, "--port", "0", "--host", "0.0.0.0")
+
+    assert result.returncode == 1
+    assert "keys create" in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
