@@ -5,9 +5,17 @@ import sys
 
 import torch
 
-from benchmarks import networks, rga, search
+from benchmarks import batching, networks, overload, pose, rga, runtimes, search
 
-BENCHMARKS = {"networks": networks.run, "rga": rga.run, "search": search.run}
+BENCHMARKS = {
+    "batching": batching.run,
+    "networks": networks.run,
+    "overload": overload.run,
+    "pose": pose.run,
+    "rga": rga.run,
+    "runtimes": runtimes.run,
+    "search": search.run,
+}
 
 
 def main(names: list[str]) -> None:

@@ -13,6 +13,7 @@ from training.dataset_files import require, require_pictures
 LISTS = {"train": "GEI_IDList_train.txt", "test": "GEI_IDList_test.txt"}
 AGES = "Age_gender_info.csv"
 GEIS = "GEI"
+GENDERS = {"F": 0, "M": 1}
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class GaitAges:
         source: what was read, for reports.
         paths: (N,) one picture of a gait energy image each.
         ages: (N,) whole years.
+        genders: (N,) 0 female, 1 male, -1 where the table does not say.
     """
 
     source: str
     paths: list[Path]
     ages: NDArray[np.int64]
+    genders: NDArray[np.int64]
 
 
 def load_oulp_age(root: Path, split: str = "test") -> GaitAges:
@@ -46,14 +49,15 @@ def load_oulp_age(root: Path, split: str = "test") -> GaitAges:
     if split not in LISTS:
         raise ValueError(f"the split is {split!r}; choose from {', '.join(LISTS)}")
     listed, table, folder = (require(root / name, "OULP-Age") for name in (LISTS[split], AGES, GEIS))
-    subjects, ages = listed.read_text().split(), _ages(table)
-    unknown = [subject for subject in subjects if _number(subject) not in ages]
+    subjects, known = listed.read_text().split(), _ages_and_genders(table)
+    unknown = [subject for subject in subjects if _number(subject) not in known]
     if unknown or not subjects:
         raise ValueError(f"{table} has no age of {unknown[0]}" if unknown else f"{listed} names nobody")
     paths = [folder / f"{subject}.png" for subject in subjects]
     require_pictures(paths)
     source = f"{root.resolve().name}: {listed.name}, {len(subjects)} subjects"
-    return GaitAges(source, paths, np.array([ages[_number(subject)] for subject in subjects], np.int64))
+    ages, genders = zip(*(known[_number(subject)] for subject in subjects), strict=True)
+    return GaitAges(source, paths, np.array(ages, np.int64), np.array(genders, np.int64))
 
 
 def read_gei(path: Path) -> NDArray[np.uint8]:
@@ -73,10 +77,14 @@ def _number(subject: str) -> str:
     return subject.lstrip("0")
 
 
-def _ages(path: Path) -> dict[str, int]:
+def _ages_and_genders(path: Path) -> dict[str, tuple[int, int]]:
     with path.open(newline="") as file:
         rows = list(csv.reader(file))[1:]
     try:
-        return {_number(row[0]): int(row[1]) for row in rows if row}
+        return {_number(row[0]): (int(row[1]), _gender(row[2:])) for row in rows if row}
     except (IndexError, ValueError) as error:
         raise ValueError(f"{path} does not have a number and an age in each line: {error}") from error
+
+
+def _gender(cells: list[str]) -> int:
+    return GENDERS.get(cells[0].strip().upper()[:1], -1) if cells else -1

@@ -1,4 +1,4 @@
-"""From a finished run to a bundled checkpoint: threshold, figures, golden sample, manifest entry."""
+"""From a finished run to a bundled checkpoint: threshold, calibration, figures, golden sample, manifest entry."""
 
 import json
 import shutil
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 import models
+from models.calibration import Calibration, fit_calibration
 from models.checkpoint import Checkpoint, Preprocessing, Threshold, sha256_of
+from models.comparisons import compare_people
 from models.golden import write_golden
 from models.manifest import write_entry
 from training.datasets import ReidImages, concatenate, load_reid
@@ -53,6 +55,14 @@ def fit_threshold(embeddings: NDArray[np.float32], identities: NDArray[np.int64]
     return float(np.quantile(impostors, 1 - false_match_rate))
 
 
+def fit_default_calibration(embeddings: NDArray[np.float32], people: ReidImages, fitted_on: str) -> Calibration | None:
+    """The calibration that a checkpoint comes with; None if there are too few people to fit one."""
+    try:
+        return fit_calibration(compare_people(embeddings, people.identities, people.cameras), fitted_on)
+    except ValueError:
+        return None
+
+
 def figures(scores: RetrievalScores) -> dict[str, float]:
     """The numbers of the papers' tables, as fractions."""
     ranks = {f"rank_{k}": round(scores.rank(k), 4) for k in (1, 5, 10)}
@@ -87,7 +97,7 @@ def release_reid(
     """Copy a run's weights into a weights folder, and enter in its manifest what was found out about them.
 
     The identities that the run held out of its training decide which feature is compared (before or behind the BN
-    neck), and the threshold is fitted on them.
+    neck), and the threshold and the calibration are fitted on them.
 
     Args:
         run: folder that `training.reid.train` wrote.
@@ -112,10 +122,12 @@ def release_reid(
         raise ValueError("the run held no identities out, so there is nobody to fit the threshold on")
     network, arguments = _better_feature(run, recipe, held_out)
     people = concatenate_same(held_out.query, held_out.gallery)
-    similarity = fit_threshold(embed(network, people, flip=True), people.identities, false_match_rate)
+    embeddings = embed(network, people, flip=True)
+    similarity = fit_threshold(embeddings, people.identities, false_match_rate)
+    fitted_on = f"pairs among {recipe['held_out']} identities held out of training"
     path = weights_dir / f"{draft.name}.safetensors"
     shutil.copyfile(run / "model.safetensors", path)
-    height, width = recipe["arguments"]["input_size"]
+    height, width = network.input_size  # type: ignore[misc]
     checkpoint = replace(
         draft,
         network=recipe["network"],
@@ -124,11 +136,8 @@ def release_reid(
         file=path.name,
         sha256=sha256_of(path),
         command=card["command"],
-        threshold=Threshold(
-            round(similarity, 4),
-            false_match_rate,
-            f"pairs among {recipe['held_out']} identities held out of training",
-        ),
+        threshold=Threshold(round(similarity, 4), false_match_rate, fitted_on),
+        calibration=fit_default_calibration(embeddings, people, fitted_on),
         measured={test.name: figures(evaluate(network, test.query, test.gallery, flip=True)) for test in test_sets},
     )
     write_golden(checkpoint, network, weights_dir)
@@ -137,9 +146,10 @@ def release_reid(
 
 
 def _better_feature(run: Path, recipe: dict[str, Any], held_out: HeldOut) -> tuple[torch.nn.Module, dict[str, Any]]:
+    has_neck = not recipe["network"].startswith("rrid")
     scored = []
-    for before_neck in (False, True):
-        arguments = recipe["arguments"] | {"before_neck": before_neck}
+    for before_neck in (False, True) if has_neck else (False,):
+        arguments = recipe["arguments"] | ({"before_neck": before_neck} if has_neck else {})
         network = models.create(recipe["network"], **arguments)
         network.load_state_dict(load_file(run / "model.safetensors"), strict=True)
         network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

@@ -42,7 +42,12 @@ def start_server(data_dir: Path, **settings: str) -> Server:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {f"GAITKEEPER_{name.upper()}": value for name, value in settings.items()}
+    # Other runtimes first export the networks, once for each data folder.
+    environment = (
+        os.environ
+        | {"GAITKEEPER_RUNTIME": "torch"}
+        | {f"GAITKEEPER_{name.upper()}": value for name, value in settings.items()}
+    )
     command = [sys.executable, "-c", "from app.cli import main; main()", "serve"]
     arguments = ["--port", str(port), "--data-dir", str(data_dir)]
     process = subprocess.Popen(command + arguments, cwd=ROOT, env=environment)

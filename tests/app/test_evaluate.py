@@ -14,7 +14,15 @@ from typer.testing import CliRunner, Result
 
 import models
 from app.cli import main
-from tests.training.layouts import MARKET, write_coco, write_cuhk03, write_folders, write_mpii, write_oulp_age
+from tests.training.layouts import (
+    MARKET,
+    write_coco,
+    write_cuhk03,
+    write_folders,
+    write_lsp,
+    write_mpii,
+    write_oulp_age,
+)
 
 runner = CliRunner()
 ENTRY = {"origin": "test", "licence": "none", "commercial_use": False}
@@ -38,7 +46,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     entry: dict[str, Any] = {"network": "rga_sc_resnet18", "preprocessing": {"size": [32, 16]}}
     entry["arguments"] = {"input_size": [32, 16], "width": 8}
     add_checkpoint(folder, "tiny-reid", "reid", network, entry)
-    for keypoints in (16, 17):
+    for keypoints in (14, 16, 17):
         entry = {"network": "hourglass_bearpaw", "preprocessing": {"size": [64, 64], "flip": True}}
         entry["arguments"] = {"num_stacks": 1, "num_keypoints": keypoints, "channels": 16}
         network = models.create("hourglass_bearpaw", **entry["arguments"])
@@ -127,6 +135,34 @@ def test_pose_prints_pckh_by_both_rules(weights: Path, tmp_path: Path) -> None:
     }
 
 
+def test_pose_prints_pck_in_torsos_on_leeds_sports_pose(weights: Path, tmp_path: Path) -> None:
+    result = evaluate(weights, "pose", write_lsp(tmp_path / "lsp"), "tiny-pose-14", "--json")
+
+    figures = results(result)
+    assert {name: list(row) for name, row in figures.items()} == {
+        part: ["persons", "PCK@0.2", "PCK@0.2, limbs"] for part in ("upright", "others")
+    }
+    assert json.loads(result.stdout)["title"] == "tiny-pose-14, with the mirrored picture; lsp: 6 persons"
+
+
+def test_a_network_of_leeds_sports_pose_gets_the_oks_of_the_common_keypoints_on_coco(
+    weights: Path, tmp_path: Path
+) -> None:
+    result = evaluate(weights, "pose", write_coco(tmp_path), "tiny-pose-14", "--no-flip", "--json")
+
+    figures = results(result)["12 common keypoints"]
+    assert figures["persons"] == 2
+    assert 0 <= figures["OKS"] <= 1
+    assert "2 persons with at least 10 keypoints" in result.stdout
+
+
+def test_another_skeleton_is_refused_on_leeds_sports_pose(weights: Path, tmp_path: Path) -> None:
+    result = evaluate(weights, "pose", write_lsp(tmp_path), "tiny-pose-17")
+
+    assert result.exit_code == 1
+    assert "finds coco17, but this table is for lsp14" in result.stderr
+
+
 def test_gait_prints_mae_and_cumulative_scores(weights: Path, tmp_path: Path) -> None:
     data = write_oulp_age(tmp_path, {"00000001": 30, "00000002": 34, "00000003": 22, "00000004": 50})
 
@@ -146,7 +182,7 @@ def test_data_of_another_layout_are_refused_with_what_was_looked_for(weights: Pa
 @pytest.mark.parametrize(
     ("task", "model", "options", "said"),
     [
-        ("reid", "unknown", [], "there is no checkpoint 'unknown'; the manifest has tiny-gait, tiny-pose-16"),
+        ("reid", "unknown", [], "there is no checkpoint 'unknown'; the manifest has tiny-gait, tiny-pose-14"),
         ("reid", "tiny-gait", [], "tiny-gait is a checkpoint for gait, not for reid"),
         ("reid", "tiny-reid", ["--rerank", "k_reciprocal", "--protocol", "cuhk03-classic"], "whole gallery"),
         ("reid", "tiny-reid", ["--device", "nothing"], "--device nothing cannot be used"),

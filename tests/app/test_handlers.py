@@ -1,5 +1,5 @@
 from app.gallery.errors import GalleryError
-from app.handlers import GALLERY_KINDS
+from app.pipelines.problems import GALLERY_KINDS
 
 
 def test_everything_that_can_go_wrong_in_a_gallery_has_a_problem() -> None:

@@ -84,7 +84,7 @@ def test_a_pulled_checkpoint_is_verified_converted_and_listed_as_here(folder: Pa
     assert checkpoint.published == {"MPII val": {"mean": 0.9}}
     assert "took the prefix module. off every name" in result.stdout
     assert checkpoint.sha256 in result.stdout
-    assert {path.name for path in folder.iterdir()} == {"manifest.toml", "tiny.safetensors"}
+    assert {path.name for path in folder.iterdir()} == {"golden", "manifest.toml", "tiny.safetensors"}
     assert " here " in next(line for line in run("list", "--weights-dir", folder).stdout.splitlines() if "tiny" in line)
 
 

@@ -17,10 +17,10 @@ from models.manifest import write_entry
 def comparisons(genuine: int = 2000, impostors: int = 40_000, growth: float = 0.01, seed: int = 0) -> Comparisons:
     """Strangers around 0.3, the same person around 0.7; every doubling of shots brings strangers `growth` closer."""
     rng = np.random.default_rng(seed)
-    shots = 2.0 ** rng.integers(0, 4, genuine + impostors)
+    shots = np.exp2(rng.integers(0, 4, genuine + impostors))
     similarities = np.concatenate([rng.normal(0.7, 0.08, genuine), rng.normal(0.3, 0.08, impostors)])
     similarities = np.clip(similarities + growth * np.log2(shots), -1, 1)
-    return Comparisons(similarities, shots, np.arange(genuine + impostors) < genuine, 100)
+    return Comparisons(similarities, np.asarray(shots, np.float64), np.arange(genuine + impostors) < genuine, 100)
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from models.crops import SCALE_UNIT, Region, box_region, crop_matrix, invert, tr
 from models.heatmap_targets import hrnet_targets
 from models.heatmaps import decode_hrnet, merge_mirrored, positive_peaks
 from models.keypoints import COCO_17, MPII_16, Skeleton, mirror_points
+from models.oks import oks_nms, pairwise_oks, soft_oks_nms
 from tests.parity.comparison import Check, arrays, compare, compare_affine, figures, scale_of
 from tests.parity.result import Result
 from training.coco_evaluation import coco_keypoint_scores
-from training.oks import oks_nms, pairwise_oks, soft_oks_nms
 from training.pose_losses import hard_joints_mse, joints_mse
 from training.pose_metrics import Pckh, head_sizes, heatmap_pck, pckh
 

@@ -22,14 +22,15 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("keyed")
     made = {"folder": str(folder)}
     with KeyStore(keys_url(folder)) as store:
-        for name, scopes, galleries in (
+        wanted: list[tuple[str, set[Scope], set[str] | None]] = [
             ("admin", {Scope.ADMIN}, None),
             ("robot", {Scope.INFER, Scope.QUERY}, {"lab"}),
             ("clerk", {Scope.QUERY, Scope.ENROLL}, {"lab"}),
             ("eraser", {Scope.ERASE}, {"lab"}),
             ("gone", set(Scope), None),
-        ):
-            made[name] = str(store.create(name, frozenset(scopes), galleries and frozenset(galleries)))
+        ]
+        for name, scopes, galleries in wanted:
+            made[name] = str(store.create(name, frozenset(scopes), frozenset(galleries) if galleries else None))
         store.revoke(made["gone"].split("_")[1])
     return made
 

@@ -72,7 +72,7 @@ class DictIndex:
     """The plainest `VectorIndex`: embeddings by key."""
 
     version: int
-    embeddings: Mapping[int, Embeddings]
+    rows: Mapping[int, Embeddings]
 
     @classmethod
     def build(cls, version: int, keys: Keys, embeddings: Embeddings) -> "DictIndex":
@@ -80,11 +80,11 @@ class DictIndex:
         return cls(version, dict(zip(keys.tolist(), embeddings, strict=True)))
 
     def __len__(self) -> int:
-        return len(self.embeddings)
+        return len(self.rows)
 
     def nearest(self, queries: Embeddings, count: int) -> Neighbours:
         """As `VectorIndex` says."""
-        keys = np.array(list(self.embeddings), np.int64)
+        keys = np.array(list(self.rows), np.int64)
         if count >= len(keys):
             return Neighbours(keys, np.full(len(queries), -np.inf, np.float32))
         similarities = self.similarities(queries, keys)
@@ -93,19 +93,23 @@ class DictIndex:
 
     def similarities(self, queries: Embeddings, keys: Keys) -> Similarities:
         """As `VectorIndex` says."""
-        rows = [[np.dot(query, self.embeddings[key]) for key in keys.tolist()] for query in queries]
-        return np.array(rows, np.float32).reshape(len(queries), len(keys))
+        found = [[np.dot(query, self.rows[key]) for key in keys.tolist()] for query in queries]
+        return np.array(found, np.float32).reshape(len(queries), len(keys))
+
+    def embeddings(self, keys: Keys) -> Embeddings:
+        """As `VectorIndex` says."""
+        return np.stack([self.rows[key] for key in keys.tolist()])
 
     def apply(self, change: IndexChange) -> "DictIndex":
         """As `VectorIndex` says."""
         keys, removed = change.keys.tolist(), set(change.removed.tolist())
         added = dict(zip(keys, change.embeddings, strict=True))
-        newer = keys == sorted(set(keys)) and min(keys, default=1 << 62) > max(self.embeddings, default=-1)
+        newer = keys == sorted(set(keys)) and min(keys, default=1 << 62) > max(self.rows, default=-1)
         if change.version != self.version + 1 or not newer:
             raise OutOfStep("not the next change")
-        if len(removed) < len(change.removed) or not removed <= set(self.embeddings):
+        if len(removed) < len(change.removed) or not removed <= set(self.rows):
             raise OutOfStep("removes what is not there")
-        kept = {key: row for key, row in self.embeddings.items() if key not in removed}
+        kept = {key: row for key, row in self.rows.items() if key not in removed}
         return DictIndex(change.version, kept | added)
 
     @property

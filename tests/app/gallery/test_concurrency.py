@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from app.gallery.domain import Aggregate, Embeddings, NewShot, Ranking
+from app.gallery.domain import Aggregate, Embeddings, NewShot, Ranking, Search
 from app.gallery.errors import UnknownIdentity, UnknownShot
 from app.gallery.faiss_index import Base, FaissIndex, FlatBase
 from app.gallery.gallery import GalleryStore
@@ -84,7 +84,7 @@ def read(store: GalleryStore, history: History, number: int, writing: Callable[[
     while writing():
         queries = ROWS[[chance.randrange(len(ROWS)) for _ in range(chance.choice([1, 2, 4]))]]
         limit, aggregate = chance.randint(1, 20), chance.choice(AGGREGATES)
-        answer = store.search("people", queries, limit, aggregate, CHECKPOINT)
+        answer = store.search("people", queries, Search(limit, aggregate), CHECKPOINT)
         history.questions.append(Question(queries, limit, aggregate, answer))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from app.gallery.domain import Search
 from app.gallery.gallery import GalleryStore
 from tests.app.gallery.crash_writer import embedding_of
 from tests.app.gallery.journal import check, count_acknowledged, read_journals
@@ -43,7 +44,7 @@ def observe(store: GalleryStore) -> dict[str, frozenset[str]]:
         assert identity.shots == len(shots)
         for shot in shots:
             query = embedding_of(str(shot.image_sha256))[None]
-            (found,) = store.search("people", query, 1, "mean", CHECKPOINT).identities
+            (found,) = store.search("people", query, Search(1), CHECKPOINT).identities
             assert (found.identity_id, found.best_shot.shot_id) == (identity.identity_id, shot.shot_id)
             assert found.shots == len(shots)
     info = store.info("people")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.gallery.domain import Embeddings, Enrolment, ErasureReceipt, GalleryInfo, NewShot
+from app.gallery.domain import Embeddings, Enrolment, ErasureReceipt, GalleryInfo, NewShot, Search
 from app.gallery.errors import (
     CheckpointMismatch,
     DimensionMismatch,
@@ -33,14 +33,14 @@ def enrol(store: GalleryStore, identity_id: str, *numbers: int) -> list[str]:
 
 def best(store: GalleryStore, number: int) -> str:
     """The identity most like a row of ROWS."""
-    return store.search("people", ROWS[[number]], 1, "mean", CHECKPOINT).identities[0].identity_id
+    return store.search("people", ROWS[[number]], Search(1), CHECKPOINT).identities[0].identity_id
 
 
 def test_an_enrolled_person_is_found(store: GalleryStore) -> None:
     enrol(store, "ann", 0, 1)
     store.enrol("people", "bob", new_shots(ROWS[2:4], camera="c2"), CHECKPOINT, label="Bob")
 
-    ranking = store.search("people", ROWS[3:4], 10, "mean", CHECKPOINT)
+    ranking = store.search("people", ROWS[3:4], Search(10), CHECKPOINT)
 
     first, second = ranking.identities
     assert (first.rank, first.identity_id, first.label, first.shots, first.best_shot.camera) == (
@@ -64,7 +64,7 @@ def test_a_gallery_is_the_same_after_it_was_closed_and_opened(tmp_path: Path) ->
     store.update("people", "All of them", {"site": 9})
 
     def state(store: GalleryStore) -> list[object]:
-        ranking = store.search("people", ROWS[:1], 5, "mean", CHECKPOINT)
+        ranking = store.search("people", ROWS[:1], Search(5), CHECKPOINT)
         shots = [store.shots("people", name) for name in ("ann", "bob", "cy")]
         return [store.list(), ranking, store.identities("people", None, 9), shots]
 
@@ -133,7 +133,7 @@ def test_a_label_is_kept_until_another_is_given(store: GalleryStore) -> None:
     store.enrol("people", "ann", new_shots(ROWS[2:3]), CHECKPOINT, label="Anna")
 
     assert store.identity("people", "ann").label == "Anna"
-    assert store.search("people", ROWS[:1], 1, "mean", CHECKPOINT).identities[0].label == "Anna"
+    assert store.search("people", ROWS[:1], Search(1), CHECKPOINT).identities[0].label == "Anna"
 
 
 def test_a_shot_is_listed_as_it_was_enrolled(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_someone_without_shots_is_listed_but_not_ranked(store: GalleryStore) -> 
     enrol(store, "bob", 1)
     store.delete_shot("people", "ann", shot_id)
 
-    assert [one.identity_id for one in store.search("people", ROWS[:1], 5, "mean", CHECKPOINT).identities] == ["bob"]
+    assert [one.identity_id for one in store.search("people", ROWS[:1], Search(5), CHECKPOINT).identities] == ["bob"]
     assert store.info("people").identities == 2
     enrol(store, "ann", 2)
     assert best(store, 2) == "ann"
@@ -275,7 +275,7 @@ def test_a_key_is_forgotten_after_a_day_and_with_its_identity(tmp_path: Path) ->
         lambda store: store.put_identity("none", "ann", None, {}),
         lambda store: store.identities("none", None, 5),
         lambda store: store.shots("none", "ann"),
-        lambda store: store.search("none", ROWS[:1], 1, "mean", CHECKPOINT),
+        lambda store: store.search("none", ROWS[:1], Search(1), CHECKPOINT),
     ],
 )
 def test_an_unknown_gallery_is_named(store: GalleryStore, call: Callable[[GalleryStore], object]) -> None:
@@ -326,7 +326,7 @@ def test_embeddings_of_another_network_are_refused(store: GalleryStore) -> None:
     with pytest.raises(CheckpointMismatch) as enrolling:
         store.enrol("people", "ann", new_shots(ROWS[:1]), "d" * 64)
     with pytest.raises(CheckpointMismatch):
-        store.search("people", ROWS[:1], 1, "mean", "d" * 64)
+        store.search("people", ROWS[:1], Search(1), "d" * 64)
 
     assert (enrolling.value.expected, enrolling.value.given) == (CHECKPOINT, "d" * 64)
     assert store.info("people").version == 0
@@ -336,7 +336,7 @@ def test_embeddings_of_another_length_are_refused(store: GalleryStore) -> None:
     with pytest.raises(DimensionMismatch) as caught:
         store.enrol("people", "ann", new_shots(random_vectors(1, 0, dim=8)), CHECKPOINT)
     with pytest.raises(DimensionMismatch):
-        store.search("people", random_vectors(1, 0, dim=8), 1, "mean", CHECKPOINT)
+        store.search("people", random_vectors(1, 0, dim=8), Search(1), CHECKPOINT)
 
     assert (caught.value.expected, caught.value.given) == (DIM, 8)
 
@@ -349,7 +349,7 @@ def test_an_embedding_that_is_not_a_unit_vector_is_refused(store: GalleryStore, 
     with pytest.raises(InvalidEmbedding) as caught:
         store.enrol("people", "ann", new_shots(rows), CHECKPOINT)
     with pytest.raises(InvalidEmbedding):
-        store.search("people", rows, 1, "mean", CHECKPOINT)
+        store.search("people", rows, Search(1), CHECKPOINT)
 
     assert (caught.value.gallery, caught.value.index) == ("people", 2)
     assert store.info("people").identities == 0
@@ -359,9 +359,9 @@ def test_nothing_to_enrol_or_to_look_for_is_refused(store: GalleryStore) -> None
     with pytest.raises(ValueError, match="no embeddings"):
         store.enrol("people", "ann", [], CHECKPOINT)
     with pytest.raises(ValueError, match="no embeddings"):
-        store.search("people", ROWS[:0], 1, "mean", CHECKPOINT)
+        store.search("people", ROWS[:0], Search(1), CHECKPOINT)
     with pytest.raises(ValueError, match="vector"):
-        store.search("people", ROWS[0], 1, "mean", CHECKPOINT)
+        store.search("people", ROWS[0], Search(1), CHECKPOINT)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {1, 2}, b"bytes"])
@@ -396,5 +396,5 @@ def test_many_shots_are_enrolled_in_one_call(store: GalleryStore) -> None:
     assert (first.gallery_version, second.gallery_version, store.info("people").shots) == (1, 2, 2500)
     assert [shot.status for shot in second.shots] == ["duplicate"] * 1500 + ["created"] * 1000
     assert [shot.shot_id for shot in store.shots("people", "ann")] == [shot.shot_id for shot in second.shots]
-    found = store.search("people", rows[-1:], 1, "mean", CHECKPOINT).identities[0]
+    found = store.search("people", rows[-1:], Search(1), CHECKPOINT).identities[0]
     assert found.best_shot.shot_id == second.shots[-1].shot_id

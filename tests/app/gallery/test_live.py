@@ -9,7 +9,7 @@ import pytest
 
 from app.gallery.changes import GalleryRow, Outcome
 from app.gallery.database import Database
-from app.gallery.domain import Enrolment, NewShot
+from app.gallery.domain import Enrolment, NewShot, Search
 from app.gallery.enrolment import EnrolmentRequest
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.live import LiveGallery
@@ -47,7 +47,7 @@ def enrol(live: LiveGallery, records: Records, *numbers: int) -> None:
 
 
 def found(live: LiveGallery) -> set[str]:
-    return {identity.identity_id for identity in live.view.search(ROWS[:1], 100, "mean").identities}
+    return {identity.identity_id for identity in live.view.search(ROWS[:1], Search(100)).identities}
 
 
 def names(*numbers: int) -> set[str]:

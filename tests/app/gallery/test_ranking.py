@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.gallery.changes import SHOT_ID, Change, GalleryRow, IdentityName, ShotColumns
-from app.gallery.domain import Aggregate, Embeddings
+from app.gallery.domain import Aggregate, Embeddings, Search
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import IndexBuilder
 from app.gallery.view import View
@@ -46,6 +46,9 @@ def view_of(people: People, build: IndexBuilder = FaissIndex.build, seed: int = 
         identity_keys=np.array([shots[at][0] for at in order], np.int64),
         shot_ids=np.array([shots[at][1] for at in order], SHOT_ID),
         cameras=np.full(len(shots), None),
+        times=np.full(len(shots), np.nan),
+        qualities=np.ones(len(shots), np.float32),
+        metadata=np.full(len(shots), None),
         embeddings=np.array([shots[at][2] for at in order] or np.empty((0, DIM)), np.float32),
     )
     gallery = GalleryRow(1, "people", CHECKPOINT, DIM, None, {}, 0.0)
@@ -65,7 +68,7 @@ def test_a_ranking_is_what_brute_force_finds(
 ) -> None:
     queries = sign_vectors(query_count, seed)
 
-    ranking = view_of(people, build).search(queries, limit, aggregate)
+    ranking = view_of(people, build).search(queries, Search(limit, aggregate))
 
     assert ranking.identities == ranking_by_hand(people, queries, limit, aggregate)
     assert ranking.gallery_version == 7
@@ -78,7 +81,7 @@ def test_a_ranking_is_blind_to_the_order_of_enrolment(
     queries = random_vectors(3, seed=0)
     views = [view_of(people, seed=abs(seed)) for seed in seeds]
 
-    one, other = (view.search(queries, 10, aggregate).identities for view in views)
+    one, other = (view.search(queries, Search(10, aggregate)).identities for view in views)
 
     assert one == other
 
@@ -92,7 +95,7 @@ def test_a_large_crowd_is_ranked_exactly(aggregate: Aggregate, query_count: int)
     }
     queries = random_vectors(query_count, seed=2)
 
-    ranking = view_of(people).search(queries, 12, aggregate)
+    ranking = view_of(people).search(queries, Search(12, aggregate))
 
     by_hand = ranking_by_hand(people, queries, 12, aggregate)
     assert [one.identity_id for one in ranking.identities] == [one.identity_id for one in by_hand]
@@ -107,7 +110,7 @@ def test_a_crowd_of_doubles_comes_in_order_of_ids(build: IndexBuilder, dim: int,
     names = [f"p{number:03}" for number in np.random.default_rng(0).permutation(150)]
     people = {name: {f"{name}-{shot}": rows[0] for shot in range(2)} for name in names}
 
-    ranking = view_of(people, build).search(rows[1:], 5, "mean")
+    ranking = view_of(people, build).search(rows[1:], Search(5))
 
     assert [one.identity_id for one in ranking.identities] == ["p000", "p001", "p002", "p003", "p004"]
     assert [one.best_shot.shot_id for one in ranking.identities][:2] == ["p000-0", "p001-0"]
@@ -120,7 +123,7 @@ def test_one_person_with_most_of_the_shots_does_not_crowd_out_the_others() -> No
     people: dict[str, dict[str, Embeddings]] = {"star": {f"s{at}": row for at, row in enumerate(near)}}
     people |= {f"p{at}": {f"p{at}-0": rows[at]} for at in range(1, 20)}
 
-    ranking = view_of(people).search(rows[:1], 15, "mean")
+    ranking = view_of(people).search(rows[:1], Search(15))
 
     assert len(ranking.identities) == 15
     assert (ranking.identities[0].identity_id, ranking.identities[0].shots) == ("star", 2000)
@@ -132,8 +135,8 @@ def test_several_crops_are_fused_as_asked() -> None:
     people = {"a": {"a-0": a}, "both": {"both-0": between}}
     queries = np.stack([a, b])
 
-    mean = view_of(people).search(queries, 2, "mean").identities
-    best = view_of(people).search(queries, 2, "best").identities
+    mean = view_of(people).search(queries, Search(2)).identities
+    best = view_of(people).search(queries, Search(2, "best")).identities
 
     assert [(one.identity_id, round(one.similarity, 3)) for one in mean] == [("both", 0.707), ("a", 0.5)]
     assert [(one.identity_id, round(one.similarity, 3)) for one in best] == [("a", 1.0), ("both", 0.707)]
@@ -143,7 +146,7 @@ def test_a_similarity_is_never_above_one() -> None:
     rows = random_vectors(200, seed=5, dim=DIM) * np.float32(1.0005)
     people = {f"p{at}": {f"p{at}-0": row} for at, row in enumerate(rows)}
 
-    found = [view_of(people).search(row[None], 1, "mean").identities[0] for row in rows]
+    found = [view_of(people).search(row[None], Search(1)).identities[0] for row in rows]
 
     assert max(one.similarity for one in found) == 1.0
 
@@ -151,4 +154,4 @@ def test_a_similarity_is_never_above_one() -> None:
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_below_one_is_refused(limit: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        view_of({}).search(sign_vectors(1, seed=0), limit, "mean")
+        Search(limit)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.gallery.changes import NO_KEYS, SHOT_ID, Change, GalleryRow, IdentityName, Keys, ShotColumns
+from app.gallery.domain import Search
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import OutOfStep
 from app.gallery.view import View
@@ -75,6 +76,9 @@ def columns(shots: dict[int, list[int]]) -> ShotColumns:
         identity_keys=np.array([owners[key] for key in keys.tolist()], np.int64),
         shot_ids=np.array([f"s{key:03}" for key in keys], SHOT_ID),
         cameras=np.full(len(keys), None),
+        times=np.full(len(keys), np.nan),
+        qualities=np.ones(len(keys), np.float32),
+        metadata=np.full(len(keys), None),
         embeddings=ROWS[keys % len(ROWS)],
     )
 
@@ -97,11 +101,11 @@ def test_a_followed_view_answers_as_one_built_anew(build: partial[FaissIndex], s
         view = view.compacted() if name == "compact" else view.apply(getattr(records, name)(*arguments))
     queries = sign_vectors(2, seed=3)
 
-    ranking = view.search(queries, 3, "mean")
+    ranking = view.search(queries, Search(3))
 
     anew = View.build(records.contents(), build)
     people = {who: {f"s{key:03}": ROWS[key % len(ROWS)] for key in mine} for who, (_, mine) in records.people.items()}
-    assert ranking == anew.search(queries, 3, "mean")
+    assert ranking == anew.search(queries, Search(3))
     assert ranking.identities == ranking_by_hand(people, queries, 3, "mean")
     assert view.info() == anew.info()
 
@@ -109,11 +113,11 @@ def test_a_followed_view_answers_as_one_built_anew(build: partial[FaissIndex], s
 def test_a_change_leaves_the_view_before_it_as_it_was() -> None:
     records = Records()
     before = View.build(records.contents(), FaissIndex.build).apply(records.enrol("ann", 5))
-    answer = before.search(ROWS[:1], 5, "mean")
+    answer = before.search(ROWS[:1], Search(5))
 
     before.apply(records.enrol("bob", 5)).apply(records.erase_identity("ann")).compacted()
 
-    assert before.search(ROWS[:1], 5, "mean") == answer
+    assert before.search(ROWS[:1], Search(5)) == answer
 
 
 def test_shots_of_nobody_are_refused() -> None:

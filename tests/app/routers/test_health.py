@@ -7,7 +7,7 @@ def test_the_service_is_alive_and_ready(client: httpx.Client) -> None:
 
 
 def test_models_say_licence_data_and_figures(client: httpx.Client) -> None:
-    (model,) = client.get("/v1/models").json()["models"]
+    (model,) = (found for found in client.get("/v1/models").json()["models"] if found["task"] == "reid")
 
     assert model["name"] == "rga-market1501-compact"
     assert model["commercial_use"] is False

@@ -1,0 +1,1 @@
+"""From silhouettes of a walking person to a gait energy image."""

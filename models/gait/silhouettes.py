@@ -1,0 +1,178 @@
+"""Finding the body in each silhouette: its largest part, without specks, blobs of shadow and other people."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+Silhouettes = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+EMPTY = "no silhouette"
+SMALL = "the silhouette is too small"
+BORDER = "the silhouette touches the border"
+BROKEN = "the silhouette does not fit its neighbours"
+
+MIN_HEIGHT = 12
+# A walking body covers about a quarter of its height squared.
+HEIGHT_PER_ROOT_AREA = 2.1
+CELLS_PER_BODY = 30
+# Background subtraction cuts bodies at the neck and the waist; a gap of a sixth of the height is bridged.
+BRIDGE = (7, 1)
+# The rest are specks. A head, the smallest part of a body, is a tenth of the trunk.
+MIN_PART = 0.06
+
+
+@dataclass(frozen=True)
+class DroppedFrame:
+    """A frame that was not used, and why."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """The body of each frame that has one, in windows of one size.
+
+    Attributes:
+        indices: (N,) of the frames.
+        windows: (N, H, W) bool, the body and nothing else.
+        boxes: (N, 4) x1, y1, x2, y2 of the bodies inside their windows.
+        origins: (N, 2) x, y of the windows inside the frames.
+        dropped: the frames without a usable body.
+    """
+
+    indices: Integers
+    windows: Silhouettes
+    boxes: Integers
+    origins: Integers
+    dropped: tuple[DroppedFrame, ...]
+
+
+def find_bodies(silhouettes: Silhouettes) -> Bodies:
+    """Find the largest part of each silhouette, and drop frames that show no whole body.
+
+    Parts are found on a coarse grid, whose cells are as large as a body of the sequence's size allows, so the cost
+    hardly depends on the pictures' size, and the result not on the body's.
+
+    Args:
+        silhouettes: (T, H, W), in order of time.
+
+    Raises:
+        ValueError: the array is not three-dimensional or not boolean.
+    """
+    if silhouettes.ndim != 3 or silhouettes.dtype != np.bool_:
+        raise ValueError(f"silhouettes are (T, H, W) bool, not {silhouettes.shape} {silhouettes.dtype}")
+    areas = np.array([np.count_nonzero(frame) for frame in silhouettes], np.int64)
+    occupied = np.flatnonzero(areas)
+    dropped = _dropped(np.flatnonzero(areas == 0), EMPTY)
+    if not len(occupied):
+        return Bodies(occupied, np.zeros((0, 1, 1), bool), np.zeros((0, 4), int), np.zeros((0, 2), int), dropped)
+    cell = max(1, round(HEIGHT_PER_ROOT_AREA * float(np.median(np.sqrt(areas[occupied]))) / CELLS_PER_BODY))
+    frames = _pad_to_cells(silhouettes[occupied] if len(dropped) else silhouettes, cell)
+    windows, origins = _cut_out(frames, _largest_parts(_any_per_cell(frames, cell)), cell)
+    bodies = Bodies(occupied, windows, _boxes(windows), origins, dropped)
+    return _drop_cut_off(bodies, silhouettes.shape[1:])
+
+
+def keep(bodies: Bodies, kept: NDArray[np.bool_], reason: str) -> Bodies:
+    """Drop all but the bodies of `kept` (N,)."""
+    return Bodies(
+        bodies.indices[kept],
+        bodies.windows[kept],
+        bodies.boxes[kept],
+        bodies.origins[kept],
+        tuple(sorted(bodies.dropped + _dropped(bodies.indices[~kept], reason), key=lambda frame: frame.index)),
+    )
+
+
+def _dropped(indices: Integers, reason: str) -> tuple[DroppedFrame, ...]:
+    return tuple(DroppedFrame(int(index), reason) for index in indices)
+
+
+def _pad_to_cells(frames: Silhouettes, cell: int) -> Silhouettes:
+    rows, columns = (-size % cell for size in frames.shape[1:])
+    return np.pad(frames, ((0, 0), (0, rows), (0, columns))) if rows or columns else frames
+
+
+def _any_per_cell(frames: Silhouettes, cell: int) -> Silhouettes:
+    """(T, H / cell, W / cell): whether a cell has any foreground."""
+    rows = frames[:, ::cell].copy()
+    for offset in range(1, cell):
+        rows |= frames[:, offset::cell]
+    cells = rows[:, :, ::cell].copy()
+    for offset in range(1, cell):
+        cells |= rows[:, :, offset::cell]
+    return cells
+
+
+def _largest_parts(cells: Silhouettes) -> Silhouettes:
+    """The largest connected part in each frame (T, H, W), after specks are left out and gaps bridged."""
+    used = np.flatnonzero(cells.any(axis=(0, 2)))
+    rows = slice(int(used[0]), int(used[-1]) + 1)
+    parts = np.zeros_like(cells)
+    parts[:, rows] = cells[:, rows] & _largest_of_stack(np.ascontiguousarray(cells[:, rows]))
+    return parts
+
+
+def _largest_of_stack(cells: Silhouettes) -> Silhouettes:
+    count, height, width = cells.shape
+    # All frames in one tall picture, with more room between them than is bridged.
+    tall = np.zeros((count, height + BRIDGE[0], width), np.uint8)
+    tall[:, :height] = cells
+    labels, areas, owners = _parts(tall)
+    largest = np.zeros(count)
+    np.maximum.at(largest, owners[1:], areas[1:])
+    worthy = areas >= MIN_PART * largest[owners]
+    worthy[0] = False
+    bridged = cv2.morphologyEx(worthy.astype(np.uint8)[labels], cv2.MORPH_CLOSE, np.ones(BRIDGE, np.uint8))
+    labels, areas, owners = _parts(np.asarray(bridged, np.uint8).reshape(tall.shape))
+    chosen = np.zeros(count, labels.dtype)
+    by_area = np.argsort(areas[1:], kind="stable") + 1
+    chosen[owners[by_area]] = by_area  # of several labels for one frame, the last one stays
+    return np.asarray((labels.reshape(tall.shape) == chosen[:, None, None])[:, :height])
+
+
+def _parts(tall: NDArray[np.uint8]) -> tuple[NDArray[np.int32], Integers, Integers]:
+    """Connected parts of pictures (T, H, W): labels (T * H, W), and area and picture of each label."""
+    # OpenCV's own statistics take ten times as long as its labels.
+    count, labels = cv2.connectedComponents(tall.reshape(-1, tall.shape[2]), connectivity=8)
+    places = np.flatnonzero(tall)
+    owned = labels.ravel()[places]
+    owners = np.zeros(count, np.int64)
+    owners[owned] = places // tall[0].size
+    return np.asarray(labels), np.bincount(owned, minlength=count), owners
+
+
+def _cut_out(frames: Silhouettes, parts: Silhouettes, cell: int) -> tuple[Silhouettes, Integers]:
+    """Windows (T, h, w) of one size around the parts, with nothing but them, and their origins (T, 2)."""
+    boxes = _boxes(parts)
+    width, height = (boxes[:, 2:] - boxes[:, :2]).max(axis=0)
+    x, y = (np.minimum(boxes[:, i], parts.shape[2 - i] - size) for i, size in enumerate((width, height)))
+    each = np.arange(len(frames))
+    masks = sliding_window_view(parts, (height, width), axis=(1, 2))[each, y, x]
+    sizes = (height * cell, width * cell)
+    windows = sliding_window_view(frames, sizes, axis=(1, 2))[each, y * cell, x * cell]
+    windows &= masks.repeat(cell, axis=2).repeat(cell, axis=1)
+    return windows, np.stack((x, y), axis=1) * cell
+
+
+def _boxes(masks: Silhouettes) -> Integers:
+    """(T, 4) x1, y1, x2, y2 of what is set in each mask (T, H, W)."""
+    rows, columns = (np.asarray(masks.any(axis=axis), np.bool_) for axis in (2, 1))
+    ends = [masks.shape[2] - columns[:, ::-1].argmax(axis=1), masks.shape[1] - rows[:, ::-1].argmax(axis=1)]
+    return np.stack([columns.argmax(axis=1), rows.argmax(axis=1), *ends], axis=1)
+
+
+def _drop_cut_off(bodies: Bodies, size: tuple[int, ...]) -> Bodies:
+    tall_enough = bodies.boxes[:, 3] - bodies.boxes[:, 1] >= MIN_HEIGHT
+    bodies = keep(bodies, tall_enough, SMALL)
+    low = bodies.boxes[:, :2] + bodies.origins
+    high = bodies.boxes[:, 2:] + bodies.origins
+    touching: NDArray[np.bool_] = np.concatenate((low <= 0, high >= np.array(size[::-1])), axis=1)
+    # Where most frames touch one side, pictures were cropped to the body, not bodies cut off by the picture.
+    cut = touching & (touching.sum(axis=0) <= len(touching) / 2)
+    return keep(bodies, np.logical_not(cut.any(axis=1)), BORDER)

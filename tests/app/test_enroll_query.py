@@ -1,0 +1,90 @@
+"""`gaitkeeper enroll` and `query` against a running server."""
+
+import json
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli import main
+from app.samples import sample_crops
+from tests.app.conftest import Server
+
+CROPS = sample_crops(identities=3, cameras=3)
+runner = CliRunner()
+
+
+@pytest.fixture
+def gallery(client: httpx.Client) -> str:
+    """The name of an empty gallery of one's own."""
+    name = f"g-{uuid.uuid4().hex}"
+    client.post("/v1/galleries", json={"name": name}).raise_for_status()
+    return name
+
+
+def call(command: str, path: Path, server: Server, gallery: str, *options: str) -> Result:
+    return runner.invoke(main, [command, str(path), "--url", server.url, "--gallery", gallery, *options])
+
+
+def test_folders_of_people_are_enrolled_once_and_found(server: Server, gallery: str, tmp_path: Path) -> None:
+    for crop in CROPS[:8]:
+        folder = tmp_path / crop.identity
+        folder.mkdir(exist_ok=True)
+        (folder / f"{crop.camera}.jpg").write_bytes(crop.jpeg)
+    (tmp_path / "query.png").write_bytes(CROPS[4].jpeg)
+
+    refused = call("enroll", tmp_path, server, gallery)
+    (tmp_path / "query.png").rename(tmp_path / "query.txt")
+    first = call("enroll", tmp_path, server, gallery, "--json")
+    again = call("enroll", tmp_path, server, gallery)
+    found = call("query", tmp_path / "query.txt", server, gallery, "--json", "--target-fpir", "0.05")
+
+    assert (refused.exit_code, "does not say who it shows" in refused.stderr) == (1, True)
+    assert (json.loads(first.stdout)["created"], json.loads(first.stdout)["people"]) == (8, 3)
+    assert "0 shots created, 8 there already, 0 refused" in again.stdout
+    answer = json.loads(found.stdout)
+    assert (answer["identities"][0]["identity_id"], answer["target_fpir"]) == (CROPS[4].identity, 0.05)
+    assert found.exit_code == {"match": 0, "unknown": 2}[answer["decision"]]
+
+
+def test_names_like_market_s_say_person_and_camera(server: Server, gallery: str, tmp_path: Path) -> None:
+    (tmp_path / "0002_c3s1_000451_03.jpg").write_bytes(CROPS[0].jpeg)
+    (tmp_path / "0007_c1s1_000001_01.jpg").write_bytes(b"no picture")
+
+    result = call("enroll", tmp_path, server, gallery)
+    shown = call("query", tmp_path / "0002_c3s1_000451_03.jpg", server, gallery)
+
+    assert result.exit_code == 1
+    assert "0007_c1s1_000001_01.jpg: " in result.stdout
+    assert "1 shots created, 0 there already, 1 refused" in result.stdout
+    assert shown.stdout.splitlines()[0].startswith("match (rga")
+    assert "0002" in shown.stdout
+    assert shown.stdout.splitlines()[2].endswith("c3")
+
+
+def test_somebody_unknown_has_an_exit_code_of_their_own(server: Server, gallery: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(CROPS[0].jpeg)
+
+    assert call("query", tmp_path / "a.jpg", server, gallery).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["enroll", "query"])
+def test_a_server_that_refuses_or_is_not_there_is_an_error_in_words(
+    server: Server, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "0001_c1.jpg").write_bytes(CROPS[0].jpeg)
+    path = tmp_path if command == "enroll" else tmp_path / "0001_c1.jpg"
+
+    unknown = call(command, path, server, "nowhere")
+    absent = runner.invoke(main, [command, str(path), "--url", "http://127.0.0.1:9"])
+
+    assert (unknown.exit_code, absent.exit_code) == (1, 1)
+    assert "there is no gallery 'nowhere'" in unknown.stderr
+    assert "no answer from http://127.0.0.1:9" in absent.stderr
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    assert "has no pictures" in runner.invoke(main, ["enroll", str(tmp_path)]).stderr
+    assert "is not a folder" in runner.invoke(main, ["enroll", str(tmp_path / "none")]).stderr

@@ -1,0 +1,81 @@
+"""`gaitkeeper export …` and `gaitkeeper evaluate precision`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import models
+from app.cli import main
+from tests.app.test_evaluate import add_checkpoint, results
+from tests.training.layouts import MARKET, write_folders
+
+runner = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest with an untrained network for re-ID and one for gait."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    arguments = {"input_size": [32, 16], "width": 8}
+    reid: dict[str, Any] = {"network": "resnet18_bnneck", "arguments": arguments, "preprocessing": {"size": [32, 16]}}
+    add_checkpoint(folder, "tiny-reid", "reid", models.create("resnet18_bnneck", **arguments), reid)
+    gait = {"network": "glcnn", "preprocessing": {"size": [64, 44], "mean": [0.0] * 3, "std": [1.0] * 3}}
+    add_checkpoint(folder, "tiny-gait", "gait", models.create("glcnn"), gait)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "format_", "files"),
+    [
+        ("tiny-reid", "onnx", ["tiny-reid.onnx"]),
+        ("tiny-reid", "openvino", ["tiny-reid.xml", "tiny-reid.bin"]),
+        pytest.param("tiny-gait", "torch-export", ["tiny-gait.pt2"], marks=pytest.mark.slow),
+    ],
+)
+def test_an_export_is_checked_and_has_a_card(
+    name: str, format_: str, files: list[str], weights: Path, tmp_path: Path
+) -> None:
+    arguments = ["export", name, "--format", format_, "--out", str(tmp_path), "--weights-dir", str(weights)]
+
+    result = runner.invoke(main, arguments)
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.split() == [str(tmp_path / file) for file in (*files, f"{name}.json")]
+    assert all((tmp_path / file).stat().st_size > 0 for file in files)
+    card = json.loads((tmp_path / f"{name}.json").read_text())
+    channels, size = (1, [64, 44]) if name == "tiny-gait" else (3, [32, 16])
+    assert card["files"] == files
+    assert card["input"]["shape"] == ["batch", channels, *size]
+    assert len(card["input"]["mean"]) == channels
+    assert card["outputs"] == (["features", "age_logits", "gender_logits"] if channels == 1 else ["output"])
+    assert card["compared_with_torch"]["cosine"] >= 0.99999
+
+
+def test_an_unknown_network_is_refused(weights: Path, tmp_path: Path) -> None:
+    result = runner.invoke(main, ["export", "nothing", "--out", str(tmp_path / "out"), "--weights-dir", str(weights)])
+
+    assert result.exit_code == 1
+    assert "there is no checkpoint 'nothing'" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("precision", "runtime", "likeness"), [("fp32", "onnxruntime", 0.99999), ("bf16", "torch", 0.9)]
+)
+def test_a_precision_report_sets_two_ways_side_by_side(
+    precision: str, runtime: str, likeness: float, weights: Path, tmp_path: Path
+) -> None:
+    data = write_folders(tmp_path / "market", MARKET)
+    how = ["--model", "tiny-reid", "--weights-dir", str(weights), "--precision", precision, "--runtime", runtime]
+
+    result = runner.invoke(main, ["evaluate", "precision", "--data", str(data), "--json", *how])
+
+    rows = results(result)
+    assert list(rows) == ["market, torch fp32", f"market, {runtime} {precision}"]
+    assert rows["market, torch fp32"]["rank_1"] == rows[f"market, {runtime} {precision}"]["rank_1"] == 1
+    assert likeness <= rows[f"market, {runtime} {precision}"]["lowest"] <= 1 + 1e-6
