@@ -2,6 +2,8 @@
 
 import typer
 
+from app.commands.audit import audit
+from app.commands.backup import backup, restore
 from app.commands.calibrate import calibrate
 from app.commands.demo import demo
 from app.commands.enroll import enroll
@@ -25,8 +27,11 @@ main.command()(calibrate)
 main.command()(pose)
 main.command()(gait)
 main.command()(export)
+main.command()(backup)
+main.command()(restore)
 main.add_typer(weights, name="weights")
 main.add_typer(train, name="train")
 main.add_typer(evaluate, name="evaluate")
 evaluate.command()(precision)
 main.add_typer(keys, name="keys")
+main.add_typer(audit, name="audit")

@@ -15,8 +15,10 @@ class UnsafeStartError(ValueError):
 
 
 def keys_url(data_dir: Path) -> str:
-    """Where an embedded service keeps its keys."""
-    return f"sqlite:///{data_dir.resolve() / 'keys.sqlite'}"
+    """Where an embedded service keeps its keys: a file for its owner alone, made if it is not there."""
+    file = data_dir.resolve() / "keys.sqlite"
+    file.touch(mode=0o600)
+    return f"sqlite:///{file}"
 
 
 def open_gate(mode: Mode, host: str, store: KeyStore) -> Gate:

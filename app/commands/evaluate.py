@@ -4,6 +4,7 @@ import typer
 
 from app.commands.evaluate_detection import detection
 from app.commands.evaluate_gait import gait
+from app.commands.evaluate_gei import gei
 from app.commands.evaluate_open_set import open_set
 from app.commands.evaluate_pose import pose
 from app.commands.evaluate_reid import reid
@@ -14,6 +15,7 @@ evaluate.command()(reid)
 evaluate.command(name="open-set")(open_set)
 evaluate.command()(pose)
 evaluate.command()(gait)
+evaluate.command()(gei)
 
 
 @evaluate.callback()

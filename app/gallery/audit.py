@@ -6,7 +6,7 @@ change and its entry are on disk together or not at all.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -110,6 +110,12 @@ def append(connection: Connection, *deeds: Deed) -> None:
         rows.append(asdict(entry) | {"hash": head})
     if rows:
         connection.execute(insert(audit_entries), rows)
+
+
+def continue_with(connection: Connection, entries: Sequence[AuditEntry]) -> None:
+    """Add entries of another copy of the same chain, which follow its last one, as they are."""
+    if entries:
+        connection.execute(insert(audit_entries), [asdict(entry) for entry in entries])
 
 
 def read_entries(connection: Connection, after: int = 0) -> Iterator[AuditEntry]:

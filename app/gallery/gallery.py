@@ -34,6 +34,7 @@ from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import IndexBuilder
 from app.gallery.live import LiveGallery
 from app.gallery.records import Records
+from app.gallery.trail import Trail
 
 DATABASE_FILE = "gallery.sqlite3"
 
@@ -53,6 +54,7 @@ class GalleryStore:
         self._naming = threading.Lock()
         self._resources = ExitStack()
         self._galleries = {row.name: self._live(row) for row in self._records.galleries()}
+        self._trail = Trail(self._records.note)
 
     @classmethod
     def open(
@@ -81,6 +83,7 @@ class GalleryStore:
         with ExitStack() as resources:
             if data_dir is not None:
                 resources.enter_context(closing(DirectoryLock(data_dir)))
+                (data_dir / DATABASE_FILE).touch(mode=0o600)
             database = resources.enter_context(closing(Database(url or f"sqlite:///{data_dir}/{DATABASE_FILE}")))
             store = cls(database, build_index, clock)
             store._resources = resources.pop_all()
@@ -89,6 +92,7 @@ class GalleryStore:
     def close(self) -> None:
         """Finish what is being written and refuse what comes later; searches under way go on."""
         self._background.shutdown()
+        self._trail.close()
         self._resources.close()
 
     def create(
@@ -316,7 +320,9 @@ class GalleryStore:
             raise VersionNotReached(gallery, search.min_version, view.index.version)
         if search.qualities is not None and len(search.qualities) != len(queries):
             raise ValueError(f"there are {len(search.qualities)} qualities for {len(queries)} queries")
-        return view.search(checked_embeddings(view.gallery, queries), search)
+        ranking = view.search(checked_embeddings(view.gallery, queries), search)
+        self._trail.add(self._records.deed("query", gallery, crops=len(queries)))
+        return ranking
 
     def _named(self, name: str) -> LiveGallery:
         try:

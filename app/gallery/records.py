@@ -3,7 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.gallery import calibrations, erasure, gallery_rows, identity_rows, moves
+from sqlalchemy import Connection
+
+from app.gallery import audit, calibrations, erasure, gallery_rows, identity_rows, moves
+from app.gallery.audit import Deed, current_actor
 from app.gallery.calibrations import StoredCalibration
 from app.gallery.changes import Change, GalleryRow, Outcome
 from app.gallery.contents import read_contents
@@ -42,17 +45,22 @@ class Records:
         """Add an empty gallery at version 0; raises GalleryExists."""
         now = self._clock()
         with self._database.write() as connection:
-            return gallery_rows.create_gallery(connection, name, checkpoint, embedding_dim, label, metadata, now)
+            row = gallery_rows.create_gallery(connection, name, checkpoint, embedding_dim, label, metadata, now)
+            self._enter(connection, "create-gallery", row)
+            return row
 
     def update_gallery(self, gallery: GalleryRow, label: str | None, metadata: Metadata | None) -> Outcome[None]:
         """Set the label and the metadata, each unless it is None."""
         with self._database.write() as connection:
+            self._enter(connection, "update-gallery", gallery)
             return gallery_rows.update_gallery(connection, gallery, label, metadata)
 
     def erase_gallery(self, gallery: GalleryRow) -> ErasureReceipt:
         """Erase a gallery with all that is in it."""
         with self._database.write() as connection:
-            return erasure.erase_gallery(connection, gallery, self._clock())
+            receipt = erasure.erase_gallery(connection, gallery, self._clock())
+            self._enter(connection, "erase-gallery", gallery, shots=receipt.shot_ids)
+            return receipt
 
     def identity(self, gallery: GalleryRow, identity_id: str) -> Identity:
         """One identity; raises UnknownIdentity."""
@@ -69,6 +77,7 @@ class Records:
     ) -> Outcome[Identity]:
         """Add an identity, or replace its label and metadata."""
         with self._database.write() as connection:
+            self._enter(connection, "put-identity", gallery, identity_id)
             return identity_rows.put_identity(connection, gallery, identity_id, label, metadata, self._clock())
 
     def update_identity(
@@ -76,26 +85,35 @@ class Records:
     ) -> Outcome[Identity]:
         """Set the label and the metadata, each unless it is None; raises UnknownIdentity."""
         with self._database.write() as connection:
+            self._enter(connection, "update-identity", gallery, identity_id)
             return identity_rows.update_identity(connection, gallery, identity_id, label, metadata)
 
     def erase_identity(self, gallery: GalleryRow, identity_id: str) -> Outcome[ErasureReceipt]:
         """Erase an identity with all its shots; raises UnknownIdentity."""
         with self._database.write() as connection:
-            return erasure.erase_identity(connection, gallery, identity_id, self._clock())
+            outcome = erasure.erase_identity(connection, gallery, identity_id, self._clock())
+            self._enter(connection, "erase-identity", gallery, identity_id, shots=outcome.answer.shot_ids)
+            return outcome
 
     def enrol(self, gallery: GalleryRow, request: EnrolmentRequest) -> Outcome[Enrolment]:
         """Add shots of one person; raises IdempotencyConflict."""
         with self._database.write() as connection:
-            return enrol(connection, gallery, request, self._clock())
+            outcome = enrol(connection, gallery, request, self._clock())
+            created = [shot.shot_id for shot in outcome.answer.shots if shot.status == "created"]
+            if outcome.change is not None:
+                self._enter(connection, "enrol", gallery, request.identity_id, shots=created)
+            return outcome
 
     def rename_identity(self, gallery: GalleryRow, identity_id: str, new_id: str) -> Outcome[Moved]:
         """Call an identity otherwise; raises UnknownIdentity and IdentityExists."""
         with self._database.write() as connection:
+            self._enter(connection, "rename", gallery, identity_id, to=new_id)
             return moves.rename_identity(connection, gallery, identity_id, new_id)
 
     def merge_identities(self, gallery: GalleryRow, into: str, identity_id: str) -> Outcome[Moved]:
         """Give all shots of one identity to another; raises UnknownIdentity."""
         with self._database.write() as connection:
+            self._enter(connection, "merge", gallery, identity_id, into=into)
             return moves.merge_identities(connection, gallery, into, identity_id, self._clock())
 
     def move_shots(
@@ -103,11 +121,13 @@ class Records:
     ) -> Outcome[Moved]:
         """Give some shots to another identity; raises UnknownIdentity, UnknownShot and IdentityExists."""
         with self._database.write() as connection:
+            self._enter(connection, "move-shots", gallery, identity_id, shots=list(shot_ids), to=to)
             return moves.move_shots(connection, gallery, identity_id, shot_ids, to, new, self._clock())
 
     def transfer_identity(self, gallery: GalleryRow, identity_id: str, to: GalleryRow) -> Outcome[Outcome[Moved]]:
         """Move an identity to another gallery; raises UnknownIdentity and IdentityExists."""
         with self._database.write() as connection:
+            self._enter(connection, "transfer", gallery, identity_id, to=to.name)
             return moves.transfer_identity(connection, gallery, identity_id, to, self._clock())
 
     def calibration(self, gallery: GalleryRow) -> StoredCalibration | None:
@@ -121,6 +141,7 @@ class Records:
         """Keep a calibration instead of the one before."""
         stored = calibrations.StoredCalibration(report, version, shots, self._clock())
         with self._database.write() as connection:
+            self._enter(connection, "calibrate", gallery)
             calibrations.write_calibration(connection, gallery, stored)
         return stored
 
@@ -137,8 +158,29 @@ class Records:
     def erase_shot(self, gallery: GalleryRow, identity_id: str, shot_id: str) -> Outcome[ErasureReceipt]:
         """Erase one shot; raises UnknownIdentity or UnknownShot."""
         with self._database.write() as connection:
-            return erasure.erase_shot(connection, gallery, identity_id, shot_id, self._clock())
+            outcome = erasure.erase_shot(connection, gallery, identity_id, shot_id, self._clock())
+            self._enter(connection, "erase-shot", gallery, identity_id, shots=outcome.answer.shot_ids)
+            return outcome
 
     def scrub(self) -> None:
         """Take what was erased out of the database's logs too."""
         self._database.scrub()
+
+    def note(self, deeds: Sequence[Deed]) -> None:
+        """Enter what changed no record, such as queries, in the audit trail."""
+        with self._database.write() as connection:
+            audit.append(connection, *deeds)
+
+    def deed(self, action: str, gallery: str, identity_id: str | None = None, **detail: object) -> Deed:
+        """What whoever the running task or thread works for did just now."""
+        return Deed(self._clock(), current_actor(), action, gallery, identity_id, detail)
+
+    def _enter(
+        self,
+        connection: Connection,
+        action: str,
+        gallery: GalleryRow,
+        identity_id: str | None = None,
+        **detail: object,
+    ) -> None:
+        audit.append(connection, self.deed(action, gallery.name, identity_id, **detail))

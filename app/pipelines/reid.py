@@ -1,6 +1,7 @@
 """Person crops to embeddings, enrolments and ranked identities."""
 
 import asyncio
+import contextvars
 import hashlib
 import time
 from collections.abc import Callable, Sequence
@@ -216,7 +217,9 @@ class ReidPipeline:
 
     async def in_store(self, call: Callable[..., T], *arguments: object) -> T:
         """Call the store in a thread, so that the event loop never waits for a disk."""
-        return await asyncio.get_running_loop().run_in_executor(self._waiting_on_disk, call, *arguments)
+        # The audit trail asks the context for whom it is.
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._waiting_on_disk, context.run, call, *arguments)
 
 
 def milliseconds_since(started: float) -> float:

@@ -140,3 +140,12 @@ def test_people_are_compared_across_cameras_where_some_were_seen_by_two() -> Non
     assert (~crossing.genuine).sum() == (~one_camera.genuine).sum() == 3 + 4 + 5
     assert set(crossing.shots) <= {1, 2, 3}
     assert crossing.identities == 3
+
+
+@pytest.mark.parametrize("people", [0, 1])
+def test_nobody_and_one_alone_have_no_strangers(people: int) -> None:
+    rows = np.eye(2, dtype=np.float32)[: 2 * people]
+
+    compared = compare_people(rows, np.zeros(len(rows), np.int64), np.arange(len(rows)))
+
+    assert (compared.genuine.sum(), len(compared.genuine), compared.identities) == (2 * people, 2 * people, people)

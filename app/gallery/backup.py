@@ -1,0 +1,242 @@
+"""Backups of a data directory: taken while the service runs, checked, and restored without bringing back the erased."""
+
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from app.gallery import audit
+from app.gallery.audit import AuditEntry, BrokenChainError, Chain
+from app.gallery.contents import read_contents
+from app.gallery.database import Database, DirectoryLock
+from app.gallery.errors import GalleryError
+from app.gallery.forgetting import forget
+from app.gallery.gallery_rows import list_galleries
+
+GALLERIES, KEYS, CARD = "gallery.sqlite3", "keys.sqlite", "backup.json"
+FORMAT = 1
+CHUNK = 1 << 20
+
+
+class BackupError(Exception):
+    """A backup cannot be made, or is not to be trusted."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a backup says of itself.
+
+    Attributes:
+        format: of the file.
+        made_at: seconds since 1970.
+        chain: of the audit trail at that moment.
+        sha256: of each file in it.
+    """
+
+    format: int
+    made_at: float
+    chain: Chain
+    sha256: dict[str, str]
+
+
+def make_backup(data_dir: Path, file: Path) -> Card:
+    """Copy the records and keys of a data directory, as they are at one moment; a service may be using them.
+
+    The file appears whole or not at all, and only its owner can read it.
+
+    Raises:
+        BackupError: there are no galleries, they are damaged, or there is such a file already.
+    """
+    if not (data_dir / GALLERIES).is_file():
+        raise BackupError(f"there are no galleries in {data_dir}")
+    if file.exists():
+        raise BackupError(f"{file} is there already")
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".backup-") as folder:
+        copies = [
+            _copy(data_dir / name, Path(folder) / name) for name in (GALLERIES, KEYS) if (data_dir / name).exists()
+        ]
+        card = Card(FORMAT, time.time(), _checked(copies[0]), {copy.name: _sha256(copy) for copy in copies})
+        archive = Path(folder) / file.name
+        with _private(archive) as packed, zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as zipped:
+            zipped.writestr(CARD, json.dumps(asdict(card), indent=2))
+            for copy in copies:
+                zipped.write(copy, copy.name)
+        _sync(archive)
+        archive.rename(file)
+        _sync(file.parent)
+    return card
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restoration did.
+
+    Attributes:
+        galleries, shots: that are there now.
+        forgotten: erasures since the backup that were carried out again.
+    """
+
+    galleries: int
+    shots: int
+    forgotten: int
+
+
+def restore_backup(file: Path, data_dir: Path, log: Path | None = None) -> Restored:
+    """Put a backup into an empty data directory.
+
+    Args:
+        file: made by `make_backup`.
+        data_dir: without galleries; made if it is not there.
+        log: data directory, or its database, that was in use after the backup: what was erased there since is erased
+            again, and its audit trail is kept.
+
+    Raises:
+        BackupError: the backup or the log is damaged, they are not of the same service, or there are galleries already.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with closing(DirectoryLock(data_dir)):
+        if (data_dir / GALLERIES).exists():
+            raise BackupError(f"{data_dir} has galleries; restore into an empty folder, and name this one with --log")
+        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".restore-") as folder:
+            card = _unpack(file, Path(folder))
+            later = _later(log, card.chain) if log is not None else []
+            restored = _bring_up_to_date(Path(folder) / GALLERIES, later)
+            for name in card.sha256:
+                _sync(Path(folder) / name)
+                (Path(folder) / name).rename(data_dir / name)
+        _sync(data_dir)
+    return restored
+
+
+def read_log(log: Path, after: int) -> list[AuditEntry]:
+    """The audit entries of a data directory or database after a number.
+
+    Raises:
+        BackupError: the chain is broken, or there is none.
+    """
+    path = log / GALLERIES if log.is_dir() else log
+    if not path.is_file():
+        raise BackupError(f"there is no audit trail in {log}")
+    # The original may be the only trace of what went wrong; nothing is written to it.
+    with tempfile.TemporaryDirectory() as folder, _opened(_copy(path, Path(folder) / GALLERIES)) as database:
+        _verified(database)
+        with database.read() as connection:
+            return list(audit.read_entries(connection, after))
+
+
+def _later(log: Path, chain: Chain) -> list[AuditEntry]:
+    entries = read_log(log, chain.entries - 1 if chain.entries else 0)
+    if chain.entries:
+        if not entries or entries[0].hash != chain.head:
+            raise BackupError(f"{log} is not the continuation of what was backed up")
+        entries = entries[1:]
+    return entries
+
+
+def _bring_up_to_date(path: Path, later: list[AuditEntry]) -> Restored:
+    with _opened(path) as database:
+        with database.write() as connection:
+            forgotten = sum(forget(connection, entry) for entry in later)
+            audit.continue_with(connection, later)
+            audit.append(connection, audit.Deed(time.time(), "", "restore", None, None, {"forgotten": forgotten}))
+        database.scrub()
+        galleries, shots = _counted(database)
+        _verified(database)
+        return Restored(galleries, shots, forgotten)
+
+
+def _counted(database: Database) -> tuple[int, int]:
+    """Read all galleries, which checks every embedding, and count them and their shots."""
+    try:
+        with database.read() as connection:
+            galleries = list_galleries(connection)
+            found = (read_contents(connection, gallery).enrolled for gallery in galleries)
+            return len(galleries), sum(0 if shots is None else len(shots.keys) for shots in found)
+    except GalleryError as error:
+        raise BackupError(f"the backup is damaged: {error}") from error
+
+
+def _unpack(file: Path, folder: Path) -> Card:
+    try:
+        with zipfile.ZipFile(file) as zipped:
+            values = json.loads(zipped.read(CARD))
+            card = Card(**values | {"chain": Chain(**values["chain"])})
+            if card.format != FORMAT or not {GALLERIES} <= set(card.sha256) <= {GALLERIES, KEYS}:
+                raise BackupError(f"{file} is a backup of another release")
+            for name in card.sha256:
+                with zipped.open(name) as packed, _private(folder / name) as unpacked:
+                    while part := packed.read(CHUNK):
+                        unpacked.write(part)
+    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise BackupError(f"{file} is no backup, or is damaged: {error}") from error
+    for name, sha256 in card.sha256.items():
+        if _sha256(folder / name) != sha256:
+            raise BackupError(f"{name} in {file} is damaged: its SHA-256 is another")
+    return card
+
+
+def _copy(source: Path, target: Path) -> Path:
+    """Copy a database that may be in use; the copy has no write-ahead log."""
+    _private(target).close()
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as one,
+            closing(sqlite3.connect(target)) as other,
+        ):
+            one.backup(other)
+            other.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise BackupError(f"{source} cannot be read: {error}") from error
+    return target
+
+
+def _checked(path: Path) -> Chain:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        [(found,)] = connection.execute("PRAGMA integrity_check(1)").fetchall()
+    if found != "ok":
+        raise BackupError(f"the records are damaged: {found}")
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, _opened(_copy(path, Path(folder) / "c")) as database:
+        return _verified(database)
+
+
+def _verified(database: Database) -> Chain:
+    try:
+        with database.read() as connection:
+            return audit.verify(connection)
+    except BrokenChainError as error:
+        raise BackupError(f"the audit trail is broken: {error}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Database]:
+    try:
+        database = Database(f"sqlite:///{path}")
+    except GalleryError as error:
+        raise BackupError(str(error)) from error
+    with closing(database):
+        yield database
+
+
+def _private(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

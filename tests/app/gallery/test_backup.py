@@ -1,0 +1,211 @@
+import json
+import os
+import stat
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.access.callers import Scope
+from app.access.keys import KeyStore
+from app.access.opening import keys_url
+from app.cli import main
+from app.gallery.backup import BackupError, make_backup, read_log, restore_backup
+from app.gallery.domain import Search
+from app.gallery.gallery import GalleryStore
+from app.gallery.slots import STORED
+from tests.app.gallery.support import CHECKPOINT, DIM, new_shots, open_store, random_vectors
+
+ANNA, BEA = random_vectors(3, 1), random_vectors(2, 2)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory with two people."""
+    folder = tmp_path / "data"
+    store = open_store(folder)
+    store.enrol("people", "anna", new_shots(ANNA), CHECKPOINT)
+    store.enrol("people", "bea", new_shots(BEA), CHECKPOINT)
+    store.close()
+    return folder
+
+
+def names(folder: Path, gallery: str = "people") -> list[str]:
+    store = open_store(folder)
+    try:
+        return [identity.identity_id for identity in store.identities(gallery, None, 100)]
+    finally:
+        store.close()
+
+
+def bytes_below(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_a_restored_backup_answers_as_before(data: Path, tmp_path: Path) -> None:
+    make_backup(data, tmp_path / "b.zip")
+    restored = restore_backup(tmp_path / "b.zip", tmp_path / "new")
+
+    assert (restored.galleries, restored.shots, restored.forgotten) == (1, 5, 0)
+    one, other = open_store(data), open_store(tmp_path / "new")
+    for query in (ANNA[:1], BEA[:1], random_vectors(1, 9)):
+        assert one.search("people", query, Search(5), CHECKPOINT).identities == (
+            other.search("people", query, Search(5), CHECKPOINT).identities
+        )
+    one.close()
+    other.close()
+
+
+def test_a_backup_is_of_one_moment_while_people_are_enrolled(data: Path, tmp_path: Path) -> None:
+    store = open_store(data)
+    stop = threading.Event()
+
+    def enrol() -> None:
+        number = 0
+        while not stop.is_set():
+            store.enrol("people", f"p{number}", new_shots(random_vectors(1, 100 + number)), CHECKPOINT)
+            number += 1
+
+    thread = threading.Thread(target=enrol)
+    thread.start()
+    try:
+        for number in range(3):
+            make_backup(data, tmp_path / f"{number}.zip")
+    finally:
+        stop.set()
+        thread.join()
+        store.close()
+
+    for number in range(3):
+        restored = restore_backup(tmp_path / f"{number}.zip", tmp_path / f"new{number}")
+        entries = read_log(tmp_path / f"new{number}", 0)
+        assert restored.shots == sum(len(e.detail["shots"]) for e in entries if e.action == "enrol")
+
+
+def test_what_was_erased_after_a_backup_stays_erased(data: Path, tmp_path: Path) -> None:
+    store = open_store(data)
+    store.create("other", CHECKPOINT, DIM)
+    store.enrol("other", "zoe", new_shots(random_vectors(1, 5)), CHECKPOINT)
+    store.close()
+    make_backup(data, tmp_path / "b.zip")
+    store = open_store(data)
+    store.rename("people", "anna", "anne")
+    store.delete_identity("people", "anne")
+    [first, *_] = store.shots("people", "bea")
+    store.delete_shot("people", "bea", first.shot_id)
+    store.delete("other")
+    store.close()
+
+    restored = restore_backup(tmp_path / "b.zip", tmp_path / "new", log=data)
+
+    assert restored.forgotten == 3
+    assert (restored.galleries, restored.shots) == (1, 1)
+    assert names(tmp_path / "new") == ["bea"]
+    left = bytes_below(tmp_path / "new")
+    assert all(row.astype(STORED).tobytes() not in left for row in ANNA)
+    assert [entry.action for entry in read_log(tmp_path / "new", 0)][-1] == "restore"
+
+
+def test_the_trail_of_a_restored_service_continues_that_of_the_old_one(data: Path, tmp_path: Path) -> None:
+    make_backup(data, tmp_path / "b.zip")
+    store = open_store(data)
+    store.delete_identity("people", "anna")
+    store.close()
+    old = read_log(data, 0)
+
+    restore_backup(tmp_path / "b.zip", tmp_path / "new", log=data)
+
+    assert read_log(tmp_path / "new", 0)[: len(old)] == old
+
+
+def test_keys_come_back_too(data: Path, tmp_path: Path) -> None:
+    with KeyStore(keys_url(data)) as keys:
+        text = keys.create("robot", frozenset({Scope.QUERY}), None)
+    make_backup(data, tmp_path / "b.zip")
+
+    restore_backup(tmp_path / "b.zip", tmp_path / "new")
+
+    with KeyStore(keys_url(tmp_path / "new")) as keys:
+        assert keys.find(text.key_id)
+
+
+def test_only_the_owner_can_read_a_backup_or_what_is_restored(data: Path, tmp_path: Path) -> None:
+    make_backup(data, tmp_path / "b.zip")
+    restore_backup(tmp_path / "b.zip", tmp_path / "new")
+
+    for path in (tmp_path / "b.zip", tmp_path / "new" / "gallery.sqlite3", data / "gallery.sqlite3"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_a_flipped_byte_is_refused_and_leaves_nothing_behind(data: Path, tmp_path: Path) -> None:
+    make_backup(data, tmp_path / "b.zip")
+    packed = bytearray((tmp_path / "b.zip").read_bytes())
+    packed[packed.index(ANNA[0].astype(STORED).tobytes()) + 5] ^= 1
+    (tmp_path / "b.zip").write_bytes(packed)
+
+    with pytest.raises(BackupError, match="damaged"):
+        restore_backup(tmp_path / "b.zip", tmp_path / "new")
+
+    assert not any(path.suffix == ".sqlite3" for path in (tmp_path / "new").rglob("*"))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", os.urandom(1000)])
+def test_what_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "b.zip").write_bytes(content)
+
+    with pytest.raises(BackupError, match="no backup"):
+        restore_backup(tmp_path / "b.zip", tmp_path / "new")
+
+
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path) -> None:
+    card = {"format": 1, "made_at": 0, "chain": {"entries": 0, "head": ""}, "sha256": {"../out": "0" * 64}}
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as zipped:
+        zipped.writestr("backup.json", json.dumps(card))
+        zipped.writestr("../out", b"x")
+
+    with pytest.raises(BackupError, match="another release"):
+        restore_backup(tmp_path / "b.zip", tmp_path / "new")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_log_of_another_service_is_refused(data: Path, tmp_path: Path) -> None:
+    make_backup(data, tmp_path / "b.zip")
+    other = open_store(tmp_path / "other")
+    for number in range(9):
+        other.enrol("people", f"x{number}", new_shots(random_vectors(1, number)), CHECKPOINT)
+    other.close()
+
+    with pytest.raises(BackupError, match="not the continuation"):
+        restore_backup(tmp_path / "b.zip", tmp_path / "new", log=tmp_path / "other")
+
+
+def test_a_folder_with_galleries_is_never_overwritten(data: Path, tmp_path: Path) -> None:
+    make_backup(data, tmp_path / "b.zip")
+
+    with pytest.raises(BackupError, match="restore into an empty folder"):
+        restore_backup(tmp_path / "b.zip", data)
+    with pytest.raises(BackupError, match="there already"):
+        make_backup(data, tmp_path / "b.zip")
+
+
+def test_backup_restore_and_audit_by_command(data: Path, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    made = run(main, ["backup", str(tmp_path / "b.zip"), "--data-dir", str(data)])
+    store = GalleryStore.open(data)
+    store.delete_identity("people", "anna")
+    store.close()
+
+    restored = run(main, ["restore", str(tmp_path / "b.zip"), "--data-dir", str(tmp_path / "new"), "--log", str(data)])
+    verified = run(main, ["audit", "verify", "--data-dir", str(tmp_path / "new")])
+    shown = run(main, ["audit", "show", "--data-dir", str(tmp_path / "new"), "--after", "3"])
+
+    assert made.exit_code == restored.exit_code == verified.exit_code == shown.exit_code == 0, restored.output
+    assert "1 erasures since the backup" in restored.stdout
+    head = made.stdout.split()[-1]
+    again = run(main, ["audit", "verify", "--data-dir", str(tmp_path / "new"), "--head", head])
+    missing = run(main, ["audit", "verify", "--data-dir", str(tmp_path / "new"), "--head", "0" * 63 + "1"])
+    assert (again.exit_code, missing.exit_code) == (0, 1)
+    assert [json.loads(line)["action"] for line in shown.stdout.splitlines()] == ["erase-identity", "restore"]
