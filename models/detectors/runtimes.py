@@ -1,4 +1,4 @@
-"""Running exported networks: ONNX by onnxruntime, OpenVINO IR by openvino. The only file here that imports either."""
+"""Running exported networks: ONNX by onnxruntime, OpenVINO IR by openvino."""
 
 import threading
 from collections.abc import Callable
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detectors.base import DetectorError
+from models.runtimes.compiled import RuntimeUnusableError
+from models.runtimes.openvino import import_openvino
 
 Forward: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -31,7 +33,7 @@ def load_exported(path: Path) -> Forward:
         raise DetectorError(f"{path} is missing")
     try:
         return loaders[path.suffix](path)
-    except ImportError as error:
+    except (ImportError, RuntimeUnusableError) as error:
         raise DetectorError(f"{path.name} needs a runtime that is not installed: {INSTALL} ({error})") from error
     except Exception as error:  # each runtime has errors of its own, without a common base
         raise DetectorError(f"{path} cannot be opened: {_first_line(error)}") from error
@@ -50,9 +52,9 @@ def _load_onnx(path: Path) -> Forward:
 
 
 def _load_openvino(path: Path) -> Forward:
-    import openvino
-
-    compiled = openvino.Core().compile_model(path, "CPU")
+    openvino = import_openvino()
+    # Left alone, it computes in bfloat16 where the processor can.
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     requests = threading.local()
 
     def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
