@@ -69,11 +69,20 @@ class ServiceLimits(BaseModel):
     batch_items: int = Field(description="Items in one forward pass.")
 
 
+class CallerQuotas(BaseModel):
+    """What one caller may use in a minute; null is no limit."""
+
+    requests: int | None
+    images: int | None
+    kilobytes: int | None = Field(description="Of request bodies.")
+
+
 class Limits(BaseModel):
     """Answer of /limits."""
 
     request: RequestLimits
     service: ServiceLimits
+    quotas_per_minute: CallerQuotas
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -93,4 +102,9 @@ class Limits(BaseModel):
             wait_seconds=settings.max_wait_seconds,
             batch_items=settings.max_batch,
         )
-        return cls(request=request, service=service)
+        quotas = CallerQuotas(
+            requests=settings.quota_requests or None,
+            images=settings.quota_images or None,
+            kilobytes=settings.quota_kilobytes or None,
+        )
+        return cls(request=request, service=service, quotas_per_minute=quotas)

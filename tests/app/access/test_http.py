@@ -160,6 +160,8 @@ def test_a_spent_quota_says_when_to_come_back(keyed: Server, keys: dict[str, str
         for _ in range(2)
     ]
 
+    limits = httpx.get(f"{keyed.url}/v1/limits", headers={"X-API-Key": fresh}).json()
+    assert limits["quotas_per_minute"] == {"requests": None, "images": 30, "kilobytes": None}
     assert [answer.status_code for answer in answers] == [200, 429]
     assert int(answers[1].headers["retry-after"]) >= 1
     assert (answers[1].json()["field"], answers[1].json()["limit"]) == ("images", 30)
