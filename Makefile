@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: setup serve demo test test-all check bench
+.PHONY: setup serve demo test test-all check bench docs
 
 setup: $(VENV)/.installed ## virtual environment with the pinned packages
 
@@ -44,3 +44,6 @@ test-all: check ## every test this machine can run
 
 bench: $(VENV)/.installed-dev ## measured ratios, printed as tables
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.installed-dev ## the documentation as pages in site/
+	$(BIN)/mkdocs build --quiet

@@ -38,7 +38,7 @@ def family_of(network: str) -> Family:
     Raises:
         ValueError: the network is of none.
     """
-    for pattern, family in _FAMILIES.items():
+    for pattern, family in FAMILIES.items():
         if fnmatchcase(network, pattern):
             return family
     raise ValueError(f"network {network!r} is of no family whose files can be imported")
@@ -123,7 +123,7 @@ def _fixed(preprocessing: Preprocessing) -> Callable[[Arguments], Preprocessing]
 
 
 _RGA = Family("reid", _rga, _rga_preprocessing, head="cls.")
-_FAMILIES = {
+FAMILIES = {  # by patterns of network names; the first that fits counts
     "rga_*": _RGA,
     "resnet18_bnneck": _RGA,
     "rrid_*": Family("reid", _rrid, _fixed(Preprocessing((384, 128), flip=True)), head="fc_"),
