@@ -30,6 +30,11 @@ IMAGE_TOO_LARGE = ProblemKind("image-too-large", HTTPStatus.REQUEST_ENTITY_TOO_L
 IMAGE_TOO_SMALL = ProblemKind("image-too-small", HTTPStatus.UNPROCESSABLE_ENTITY, "The image is too small")
 TOO_MANY_IMAGES = ProblemKind("too-many-images", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many images")
 BODY_TOO_LARGE = ProblemKind("body-too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large")
+BODY_TOO_SLOW = ProblemKind("body-too-slow", HTTPStatus.REQUEST_TIMEOUT, "The request body came too slowly")
+HEAD_TOO_SLOW = ProblemKind("head-too-slow", HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly")
+HEAD_TOO_LARGE = ProblemKind(
+    "head-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's headers are too large"
+)
 UNSUPPORTED_MEDIA = ProblemKind(
     "unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The content type is not accepted"
 )

@@ -73,7 +73,13 @@ def _draw_strip(canvas: Image, silhouettes: Silhouettes) -> None:
     width = (x2 - x1) // SHOWN
     for place, index in enumerate(chosen):
         box = (x1 + place * width, y1, x1 + (place + 1) * width - 6, y2)
-        _place(canvas, silhouettes[index].astype(np.float32), box)
+        _place(canvas, _body(silhouettes[index]).astype(np.float32), box)
+
+
+def _body(silhouette: Silhouettes) -> Silhouettes:
+    """The part of a silhouette that holds all of its foreground."""
+    rows, columns = (np.flatnonzero(silhouette.any(axis=axis)) for axis in (1, 0))
+    return silhouette[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else silhouette
 
 
 def _draw_widths(canvas: Image, gei: Gei) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from http import HTTPStatus
 
 import torch
 from fastapi import FastAPI, Request, Response
@@ -12,6 +13,8 @@ from app import errors
 from app.access.callers import ForbiddenError, HiddenGalleryError
 from app.access.middleware import quota_problem
 from app.access.quotas import QuotaExceededError
+from app.edge.bodies import BodyError
+from app.edge.methods import allowed_methods
 from app.engine.refusals import ClosedError, DeadlineError, MachineError, OverloadedError, Reason
 from app.errors import ProblemError, render
 from app.gallery.errors import GalleryError
@@ -42,6 +45,7 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(MachineError, _machine)
     app.add_exception_handler(torch.OutOfMemoryError, _machine)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(BodyError, _body)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _internal)
 
@@ -100,12 +104,25 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return render(invalid_field(findings), request)
 
 
+async def _body(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BodyError)
+    return render(error.problem, request)
+
+
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    kind = errors.METHOD_NOT_ALLOWED if error.status_code == 405 else errors.NOT_FOUND
-    if error.status_code not in (404, 405):
-        kind = errors.MALFORMED
+    if error.status_code == 405:
+        return _not_so(request)
+    kind = errors.NOT_FOUND if error.status_code == 404 else errors.MALFORMED
     return render(ProblemError(kind, str(error.detail), headers=error.headers), request)
+
+
+def _not_so(request: Request) -> Response:
+    headers = {"Allow": allowed_methods(request.app.router.routes, request.scope)}
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    detail = f"{request.method} is not for this address; it takes {headers['Allow']}"
+    return render(ProblemError(errors.METHOD_NOT_ALLOWED, detail, headers=headers), request)
 
 
 async def _internal(request: Request, error: Exception) -> Response:

@@ -87,7 +87,8 @@ def decode_picture(data: bytes, limits: ImageLimits, field: str = "image", pixel
         _check_size(*picture_size, limits, field)
         factor = _reduction(picture.height * picture.width, pixels_enough)
         orientation = _orientation(picture)
-        image = np.ascontiguousarray(_upright(_pixels(picture, data, factor), orientation))
+        # Pillow's own arrays are read-only, of which torch warns.
+        image = np.require(_upright(_pixels(picture, data, factor), orientation), requirements="CW")
         return Picture(image, picture_size[::-1] if orientation in SIDEWAYS else picture_size)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         detail = f"{field} has far more than {limits.max_pixels} pixels"

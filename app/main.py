@@ -1,23 +1,28 @@
 """The application: routers, error handlers, lifespan."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from app.access.callers import Scope
 from app.access.middleware import Access
+from app.edge.answers import Answers
+from app.edge.bodies import Bodies
+from app.edge.methods import METHODS
 from app.gallery.errors import GalleryError
 from app.handlers import install_handlers
 from app.routers import calibration, enrolment, gait, galleries, health, inference, moves, pose, reid
 from app.routers.access import needs, needs_by_method
-from app.routers.admission import Stays
+from app.routers.admission import DEADLINE, Stays
+from app.routers.queries import KNOWN_QUERY
 from app.runtime import open_runtime
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.observed import Observed
-from app.telemetry.request_ids import RequestIds
+from app.telemetry.request_ids import REQUEST_ID, RequestIds
 from models.checkpoint import CheckpointError
 from models.detectors.base import DetectorError
 
@@ -48,11 +53,18 @@ def create_app(settings: Settings) -> FastAPI:
         version="0.1.0",
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[KNOWN_QUERY],
     )
+    app.state.leaving = False
     install_handlers(app)
     app.add_middleware(Stays)
+    app.add_middleware(Bodies, max_bytes=settings.max_body_bytes, patience_seconds=settings.patience_seconds)
     app.add_middleware(Access, doorway=lambda: app.state.runtime.doorway)
+    if settings.cors_origins:
+        _allow_origins(app, settings.cors_origins)
     app.add_middleware(Observed, metrics=metrics, tracer=tracer)
+    app.add_middleware(Answers, is_leaving=lambda: app.state.leaving)
     app.add_middleware(RequestIds)
     _include(app, reid.router)
     for router in (pose.router, gait.router):
@@ -62,6 +74,24 @@ def create_app(settings: Settings) -> FastAPI:
     _include(app, health.router)
     app.include_router(inference.router, dependencies=[needs(Scope.INFER)])
     return app
+
+
+def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=METHODS,
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "Priority",
+            "X-API-Key",
+            DEADLINE,
+            REQUEST_ID,
+        ],
+        expose_headers=["Retry-After", "Server-Timing", REQUEST_ID],
+    )
 
 
 def _open_tracer(settings: Settings) -> "SpanTracer | None":

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import BaseModel
+from starlette.responses import PlainTextResponse
 
 from app.schemas.common import Problem
 
@@ -31,15 +32,11 @@ def upload(
     picture = {"type": "string", "format": "binary"}
     encoded = {"type": "string", "contentEncoding": "base64"}
     content = {
-        "multipart/form-data": _object(
-            {name: {"type": "array", "items": picture} for name in files} | properties, options, files
-        ),
-        "application/json": _object(
-            {name: {"type": "array", "items": encoded} for name in files} | properties, options, files
-        ),
-        "image/jpeg": {"schema": picture},
-        "image/png": {"schema": picture},
+        "multipart/form-data": _object(_lists(files, picture) | properties, options, files),
+        "application/json": _object(_lists(files, encoded) | properties, options, files),
     }
+    if len(files) == 1:
+        content |= {"image/jpeg": {"schema": picture}, "image/png": {"schema": picture}}
     drawn: dict[int | str, dict[str, Any]] = {status: {"content": {picture_type: {"schema": picture}}}}
     return {
         "response_model": answer,
@@ -54,8 +51,8 @@ def gait_upload(
 ) -> dict[str, Any]:
     """Keyword arguments of a route that takes a walk in one of several fields, and answers by what came."""
     properties = options.model_json_schema().get("properties", {})
-    parts = {name: {"type": "array", "items": {"type": "string", "format": "binary"}} for name in files}
-    encoded = {name: {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}} for name in files}
+    parts = _lists(files, {"type": "string", "format": "binary"})
+    encoded = _lists(files, {"type": "string", "contentEncoding": "base64"})
     content = {
         "multipart/form-data": {"schema": {"type": "object", "properties": parts | properties}},
         "application/json": {"schema": {"type": "object", "properties": encoded | properties}},
@@ -66,6 +63,13 @@ def gait_upload(
         "responses": PROBLEMS,
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
     }
+
+
+TEXT: dict[str, Any] = {
+    "response_class": PlainTextResponse,
+    "responses": PROBLEMS | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+}
+"""Keyword arguments of a route that answers with text."""
 
 
 def bulk(line: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
@@ -79,6 +83,10 @@ def bulk(line: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
         "responses": PROBLEMS,
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
     }
+
+
+def _lists(files: tuple[str, ...], item: dict[str, str]) -> dict[str, Any]:
+    return {name: {"type": "array", "items": item, "minItems": 1} for name in files}
 
 
 def _object(properties: dict[str, Any], options: type[BaseModel], files: tuple[str, ...]) -> dict[str, Any]:

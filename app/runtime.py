@@ -20,6 +20,7 @@ from app.engine.runner import choose_device
 from app.engine.served import Capacity, Machine, ServedNetwork, serving
 from app.gait_uploads import WalkLimits
 from app.gallery.gallery import GalleryStore
+from app.gallery.sweeper import sweeping
 from app.images import ImageLimits
 from app.operating import Operations, operate
 from app.pipelines.gait import GaitPipeline
@@ -81,6 +82,7 @@ async def open_runtime(settings: Settings, metrics: Metrics | None = None) -> As
         doorway = stack.enter_context(open_doorway(settings))
         store = await asyncio.to_thread(GalleryStore.open, settings.data_dir)
         stack.callback(store.close)
+        stack.enter_context(sweeping(store.sweep))
         embedder = await stack.enter_async_context(_serve_reid(settings, machine))
         reid = _reid_pipeline(settings, embedder, store, stack)
         await _ensure_default_gallery(reid)

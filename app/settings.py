@@ -74,6 +74,22 @@ class Settings(BaseSettings):
     min_image_side: int = Field(8, ge=1, description="Pictures with a shorter side are refused.")
     max_images: int = Field(64, ge=1, description="Pictures in one request.")
     max_body_bytes: int = Field(100_000_000, ge=1)
+    patience_seconds: float = Field(
+        20,
+        gt=0,
+        description="How long a request's head may take, its body (which has a second more for every 1000 bytes), and a"
+        " client that does not read its answer.",
+    )
+    keep_alive_seconds: int = Field(
+        75, ge=1, description="Idle connections are closed after this; a balancer's own limit should be shorter."
+    )
+    leave_seconds: float = Field(
+        5, ge=0, description="After SIGTERM /readyz fails at once, and everything else is served on for so long."
+    )
+    finish_seconds: int = Field(20, ge=0, description="Then the requests inside have so long to finish.")
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        (), description="Web pages of these origins may call the service, with commas between; none if not given."
+    )
     access: Literal["auto", "keys", "open"] = Field(
         "auto", description="Who needs an API key: auto asks once there are keys, and is open on loopback alone."
     )

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ JSON = "application/json"
 RAW_IMAGES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif")
 MAX_FIELDS = 64
 MAX_FIELD_BYTES = 1_000_000
+MAX_ECHO = 100  # characters of a client's own words in an answer
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ async def _sorted_parts(form: FormData, image_fields: tuple[str, ...]) -> Upload
             if name in image_fields:
                 detail = f"{name} came as text; send it as a file (with curl: -F {name}=@picture.jpg)"
                 raise ProblemError(INVALID_FIELD, detail, field=name)
+            if name in upload.fields:
+                raise _came_twice(name)
             upload.fields[name] = value
         elif name in image_fields:
             upload.files.setdefault(name, []).append(await value.read())
@@ -180,6 +184,11 @@ async def _sorted_parts(form: FormData, image_fields: tuple[str, ...]) -> Upload
         else:
             raise _unknown_file(name, image_fields)
     return upload
+
+
+def _came_twice(name: str) -> ProblemError:
+    name = name[:MAX_ECHO]
+    return ProblemError(INVALID_FIELD, f"the field {name} came more than once", field=name)
 
 
 def _unknown_file(name: str, image_fields: tuple[str, ...]) -> ProblemError:
@@ -204,12 +213,20 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         ProblemError: it is not JSON, or not an object.
     """
     try:
-        value = json.loads(body)
+        value = json.loads(body, object_pairs_hook=_object_of_pairs)
     except (ValueError, RecursionError) as error:
         raise ProblemError(MALFORMED, f"the body is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise ProblemError(MALFORMED, "the body must be a JSON object")
     return value
+
+
+def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, in which parsers disagree on which of two equal names counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _came_twice(next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1))
+    return found
 
 
 def from_base64(text: object, name: str) -> bytes:

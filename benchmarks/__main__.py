@@ -5,10 +5,11 @@ import sys
 
 import torch
 
-from benchmarks import batching, networks, overload, pose, rga, runtimes, search
+from benchmarks import batching, gait, networks, overload, pose, rga, runtimes, search
 
 BENCHMARKS = {
     "batching": batching.run,
+    "gait": gait.run,
     "networks": networks.run,
     "overload": overload.run,
     "pose": pose.run,

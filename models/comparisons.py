@@ -25,7 +25,8 @@ def compare_people(embeddings: NDArray[np.float32], identities: Ids, cameras: Id
     rng = np.random.default_rng(SEED)
     names, owner = np.unique(identities, return_inverse=True)
     crossing = any(len(np.unique(cameras[owner == one])) > 1 for one in range(len(names)))
-    found: list[tuple[NDArray[np.floating], NDArray[np.int64], bool]] = []
+    # Of nobody there is nothing to compare.
+    found: list[tuple[NDArray[np.floating], NDArray[np.int64], bool]] = [(np.empty(0), np.empty(0, np.int64), False)]
     for one in range(len(names)):
         mine = rng.permutation(np.flatnonzero(owner == one))
         similarities = embeddings @ embeddings[mine].T  # (N, mine)

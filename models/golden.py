@@ -57,9 +57,10 @@ def read_golden(checkpoint: Checkpoint, weights_dir: Path) -> NDArray[np.float32
 
 
 def agrees(row: Tensor, golden: NDArray[np.float32]) -> bool:
-    """Whether a row points where the golden sample does, to a cosine of `COSINE`."""
+    """Whether a row points where the golden sample does, to a cosine of `COSINE`; one of zeros points nowhere."""
     a, b = row.double().numpy().ravel(), golden.astype(np.float64).ravel()
-    return a.shape == b.shape and float(a @ b) >= COSINE * float(np.linalg.norm(a) * np.linalg.norm(b))
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return a.shape == b.shape and lengths > 0 and float(a @ b) >= COSINE * lengths
 
 
 def write_golden(checkpoint: Checkpoint, network: nn.Module, weights_dir: Path) -> None:

@@ -4,7 +4,7 @@ import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -25,11 +25,13 @@ class RealWalks:
         source: what was read, for reports.
         geis: (N, h, w) uint8.
         views: (N,) what the folders are called by: "00" is from the side in CASIA-A, "90" along the line of sight.
+        subjects: (N,) who walks.
     """
 
     source: str
     geis: NDArray[np.uint8]
     views: list[str]
+    subjects: list[str] = field(default_factory=list)
 
 
 def is_casia(path: Path) -> bool:
@@ -52,16 +54,17 @@ def load_casia(path: Path, size: tuple[int, int]) -> RealWalks:
         match = _SEQUENCE.search(name)
         if match:
             frames[match["subject"], match["view"], match["take"]].append(name)
-    geis, views = [], []
-    for (_, view, _), images in zip(watched(list(frames), "walks"), _read(path, frames), strict=True):
+    geis, views, subjects = [], [], []
+    for (subject, view, _), images in zip(watched(list(frames), "walks"), _read(path, frames), strict=True):
         try:
             geis.append(np.round(255 * gait_energy_image(images, size).image).astype(np.uint8))
         except NoSilhouetteError:
             continue
         views.append(view)
+        subjects.append(subject)
     if not geis:
         raise ValueError(f"{path} has no walks as SUBJECT/VIEW_TAKE/*.png that can be used")
-    return RealWalks(f"{path.resolve().name}: {len(geis)} walks", np.stack(geis), views)
+    return RealWalks(f"{path.resolve().name}: {len(geis)} walks", np.stack(geis), views, subjects)
 
 
 def _names(path: Path) -> list[str]:

@@ -33,6 +33,8 @@ def serve(
     # Torch and the web stack take seconds to import; --help should not wait for them.
     import uvicorn
 
+    from app.edge.protocol import guarded_protocol
+    from app.edge.server import LeavingServer
     from app.main import create_app
     from app.telemetry.logs import configure_logging
 
@@ -48,14 +50,17 @@ def serve(
         port=settings.port,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=30,
+        http=guarded_protocol(settings.patience_seconds),
+        ws="none",
+        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_graceful_shutdown=settings.finish_seconds,
         server_header=False,
     )
     # Bound first: a taken port should be told before networks are loaded.
     sockets = [config.bind_socket()]
     # Uvicorn would log what stops the start as a traceback; it is told below in one line.
     logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith("Traceback"))
-    server = uvicorn.Server(config)
+    server = LeavingServer(config, lambda: setattr(app.state, "leaving", True), settings.leave_seconds)
     try:
         server.run(sockets)
     finally:

@@ -26,6 +26,7 @@ class GalleryRow:
     label: str | None
     metadata: Metadata
     created_at: float
+    ttl_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from app.gallery.errors import StorageFailure
-from app.gallery.schema import SCHEMA_VERSION, metadata, schema_versions
+from app.gallery.upgrades import prepare_tables
 
 BUSY_TIMEOUT_MS = 1_000
 PRAGMAS = (
@@ -50,7 +50,8 @@ class Database:
         self._residue = False
         if self._embedded:
             _prepare_sqlite(self._engine)
-        self._create_tables()
+        with self.write() as connection:
+            prepare_tables(connection)
         # An erasure may have been killed before it could do this.
         self.scrub()
 
@@ -102,15 +103,6 @@ class Database:
         self._residue = bool(busy)
         if busy:
             log.warning("erased records stay in the write-ahead log until its readers have finished")
-
-    def _create_tables(self) -> None:
-        with self.write() as connection:
-            metadata.create_all(connection)
-            found = connection.scalar(select(schema_versions.c.version))
-            if found is None:
-                connection.execute(insert(schema_versions).values(version=SCHEMA_VERSION))
-            elif found != SCHEMA_VERSION:
-                raise StorageFailure(f"the tables are of version {found}; this release knows {SCHEMA_VERSION}")
 
 
 def _prepare_sqlite(engine: Engine) -> None:

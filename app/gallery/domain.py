@@ -140,6 +140,7 @@ class GalleryInfo:
     Attributes:
         checkpoint: sha256 of the weights that computed its embeddings.
         version: how many changes it has seen.
+        ttl_seconds: how long a shot is kept after its enrolment; None is for ever.
     """
 
     name: str
@@ -151,6 +152,21 @@ class GalleryInfo:
     created_at: float
     label: str | None
     metadata: Metadata
+    ttl_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long shots are kept, in seconds after their enrolment; None is for ever."""
+
+    ttl_seconds: float | None
+
+    def __post_init__(self) -> None:
+        if self.ttl_seconds is not None and not self.ttl_seconds > 0:
+            raise ValueError(f"ttl_seconds is {self.ttl_seconds}; it has to be more than 0")
+
+
+FOREVER = Retention(None)
 
 
 @dataclass(frozen=True)

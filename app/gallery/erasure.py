@@ -1,7 +1,7 @@
 """Erasing shots, identities and galleries. Functions here run within the caller's transaction."""
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select, update
 
 from app.gallery.changes import Change, GalleryRow, Keys, Outcome
 from app.gallery.domain import ErasureReceipt
@@ -68,3 +68,19 @@ def erase_shots(connection: Connection, gallery: GalleryRow, doomed: ColumnEleme
     blank_slots(connection, gallery.embedding_dim, doomed)
     connection.execute(delete(shots).where(doomed))
     return np.array([key for key, _ in found], np.int64), [shot_id for _, shot_id in found]
+
+
+def erase_with_emptied(connection: Connection, gallery: GalleryRow, doomed: ColumnElement[bool]) -> Outcome[list[str]]:
+    """Erase some shots of a gallery, and the identities that lose their last one by that; answers the shots' ids."""
+    version = next_version(connection, gallery)
+    owners = list(connection.scalars(select(shots.c.identity_key).where(doomed).distinct()))
+    if not owners:
+        return Outcome([])
+    keys, shot_ids = erase_shots(connection, gallery, doomed)
+    empty = and_(identities.c.key.in_(owners), ~exists().where(shots.c.identity_key == identities.c.key))
+    gone = tuple(connection.scalars(select(identities.c.key).where(empty)))
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.identity_key.in_(gone)))
+    connection.execute(delete(identities).where(identities.c.key.in_(gone)))
+    connection.execute(update(identities).where(identities.c.key.in_(owners)).values(version=version))
+    set_version(connection, gallery, version)
+    return Outcome(shot_ids, Change(version, erased_identities=gone, erased_shots=keys))

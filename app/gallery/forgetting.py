@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, delete, exists, select
+from sqlalchemy import Connection, and_
 
 from app.gallery.audit import AuditEntry
 from app.gallery.changes import GalleryRow
-from app.gallery.erasure import erase_gallery, erase_identity, erase_shots
+from app.gallery.erasure import erase_gallery, erase_identity, erase_with_emptied
 from app.gallery.errors import UnknownIdentity
-from app.gallery.gallery_rows import list_galleries, next_version, set_version
-from app.gallery.schema import idempotency_keys, identities, shots
+from app.gallery.gallery_rows import list_galleries
+from app.gallery.schema import shots
 
 ERASURES = ("erase-shot", "erase-identity", "erase-gallery")
 AT_ONCE = 500
@@ -49,15 +49,5 @@ def _forget_shots(connection: Connection, gallery: GalleryRow, shot_ids: Sequenc
     found = False
     for start in range(0, len(shot_ids), AT_ONCE):
         here = and_(shots.c.gallery_key == gallery.key, shots.c.shot_id.in_(list(shot_ids[start : start + AT_ONCE])))
-        owners = list(connection.scalars(select(shots.c.identity_key).where(here).distinct()))
-        if not owners:
-            continue
-        version = next_version(connection, gallery)
-        erase_shots(connection, gallery, here)
-        empty = and_(identities.c.key.in_(owners), ~exists().where(shots.c.identity_key == identities.c.key))
-        gone = list(connection.scalars(select(identities.c.key).where(empty)))
-        connection.execute(delete(idempotency_keys).where(idempotency_keys.c.identity_key.in_(gone)))
-        connection.execute(delete(identities).where(identities.c.key.in_(gone)))
-        set_version(connection, gallery, version)
-        found = True
+        found |= bool(erase_with_emptied(connection, gallery, here).answer)
     return found

@@ -17,6 +17,7 @@ from app.gallery.changes import GalleryRow, Outcome, swapped
 from app.gallery.checks import check_checkpoint, check_metadata, checked_embeddings
 from app.gallery.database import Database, DirectoryLock
 from app.gallery.domain import (
+    FOREVER,
     Enrolment,
     ErasureReceipt,
     GalleryInfo,
@@ -25,11 +26,13 @@ from app.gallery.domain import (
     Moved,
     NewShot,
     Ranking,
+    Retention,
     Search,
     Shot,
 )
 from app.gallery.enrolment import EnrolmentRequest
 from app.gallery.errors import UnknownGallery, VersionNotReached
+from app.gallery.exporting import IdentityExport
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import IndexBuilder
 from app.gallery.live import LiveGallery
@@ -102,6 +105,7 @@ class GalleryStore:
         embedding_dim: int,
         label: str | None = None,
         metadata: Metadata | None = None,
+        retention: Retention = FOREVER,
     ) -> GalleryInfo:
         """Add an empty gallery for the embeddings of one network.
 
@@ -111,6 +115,7 @@ class GalleryStore:
             embedding_dim: D.
             label: shown to people.
             metadata: a JSON object of the caller's.
+            retention: how long its shots are kept.
 
         Raises:
             GalleryExists: there is one of that name.
@@ -118,7 +123,7 @@ class GalleryStore:
         """
         check_metadata(metadata)
         with self._naming:
-            row = self._records.create_gallery(name, checkpoint, embedding_dim, label, metadata or {})
+            row = self._records.create_gallery(name, checkpoint, embedding_dim, label, metadata or {}, retention)
             self._galleries[name] = self._live(row)
         return self.info(name)
 
@@ -134,11 +139,13 @@ class GalleryStore:
         """One gallery; asks no disk."""
         return self._named(name).view.info()
 
-    def update(self, name: str, label: str | None, metadata: Metadata | None) -> GalleryInfo:
-        """Set a gallery's label and metadata, each unless it is None; raises InvalidMetadata."""
+    def update(
+        self, name: str, label: str | None, metadata: Metadata | None, retention: Retention | None = None
+    ) -> GalleryInfo:
+        """Set a gallery's label, metadata and retention, each unless it is None; raises InvalidMetadata."""
         check_metadata(metadata)
         gallery = self._named(name)
-        gallery.write(partial(self._records.update_gallery, label=label, metadata=metadata))
+        gallery.write(partial(self._records.update_gallery, label=label, metadata=metadata, kept=retention))
         return gallery.view.info()
 
     def delete(self, name: str) -> ErasureReceipt:
@@ -294,9 +301,36 @@ class GalleryStore:
         """An identity's shots, oldest first; raises UnknownIdentity."""
         return self._records.shots(self._named(gallery).view.gallery, identity_id)
 
+    def export(self, gallery: str, identity_id: str) -> IdentityExport:
+        """All that is kept about one identity, which is entered in the audit trail.
+
+        Raises:
+            DamagedShot: a stored embedding does not fit its checksum.
+            UnknownIdentity: there is no such identity.
+        """
+        exported = self._records.export(self._named(gallery).view.gallery, identity_id)
+        self._trail.add(self._records.deed("export", gallery, identity_id))
+        return exported
+
     def delete_shot(self, gallery: str, identity_id: str, shot_id: str) -> ErasureReceipt:
         """Erase one shot; its identity stays. Raises UnknownIdentity or UnknownShot."""
         return self._erase(gallery, partial(self._records.erase_shot, identity_id=identity_id, shot_id=shot_id))
+
+    def sweep(self) -> int:
+        """Erase all shots that are older than their gallery keeps them; returns how many."""
+        erased = 0
+        for gallery in self.list():
+            while gallery.ttl_seconds is not None:
+                try:
+                    found = self._named(gallery.name).write(self._records.erase_expired)
+                except UnknownGallery:
+                    break
+                erased += found
+                if not found:
+                    break
+        if erased:
+            self._records.scrub()
+        return erased
 
     def search(self, gallery: str, queries: NDArray[np.floating], search: Search, checkpoint: str) -> Ranking:
         """The identities most like one person.

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from app.gallery.changes import Change, GalleryRow, Outcome
-from app.gallery.domain import Metadata
+from app.gallery.domain import Metadata, Retention
 from app.gallery.errors import GalleryExists, UnknownGallery
 from app.gallery.schema import galleries
 
@@ -27,6 +27,7 @@ def create_gallery(
     embedding_dim: int,
     label: str | None,
     metadata: Metadata,
+    retention: Retention,
     now: float,
 ) -> GalleryRow:
     """Add an empty gallery at version 0.
@@ -44,21 +45,27 @@ def create_gallery(
         metadata=metadata,
         version=0,
         created_at=now,
+        ttl_seconds=retention.ttl_seconds,
     )
     return _gallery_row(connection.execute(new.returning(*_COLUMNS)).one())
 
 
 def update_gallery(
-    connection: Connection, gallery: GalleryRow, label: str | None, metadata: Metadata | None
+    connection: Connection,
+    gallery: GalleryRow,
+    label: str | None,
+    metadata: Metadata | None,
+    retention: Retention | None,
 ) -> Outcome[None]:
-    """Set the label and the metadata, each unless it is None."""
+    """Set the label, the metadata and how long shots are kept, each unless it is None."""
     version = next_version(connection, gallery)
     stored = read_gallery(connection, gallery)
     wanted = {
         "label": stored.label if label is None else label,
         "metadata": stored.metadata if metadata is None else metadata,
+        "ttl_seconds": stored.ttl_seconds if retention is None else retention.ttl_seconds,
     }
-    if wanted == {"label": stored.label, "metadata": stored.metadata}:
+    if wanted == {name: getattr(stored, name) for name in wanted}:
         return Outcome(None)
     connection.execute(update(galleries).where(galleries.c.key == gallery.key).values(wanted))
     set_version(connection, gallery, version)

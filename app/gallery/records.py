@@ -5,14 +5,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.gallery import audit, calibrations, erasure, gallery_rows, identity_rows, moves
+from app.gallery import audit, calibrations, erasure, gallery_rows, identity_rows, moves, retention
 from app.gallery.audit import Deed, current_actor
 from app.gallery.calibrations import StoredCalibration
 from app.gallery.changes import Change, GalleryRow, Outcome
 from app.gallery.contents import read_contents
 from app.gallery.database import Database
-from app.gallery.domain import Enrolment, ErasureReceipt, Identity, Metadata, Moved, Shot
+from app.gallery.domain import FOREVER, Enrolment, ErasureReceipt, Identity, Metadata, Moved, Retention, Shot
 from app.gallery.enrolment import EnrolmentRequest, enrol
+from app.gallery.exporting import IdentityExport, export_identity
 from app.gallery.shot_rows import list_shots
 
 
@@ -40,20 +41,28 @@ class Records:
             return read_contents(connection, gallery)
 
     def create_gallery(
-        self, name: str, checkpoint: str, embedding_dim: int, label: str | None, metadata: Metadata
+        self,
+        name: str,
+        checkpoint: str,
+        embedding_dim: int,
+        label: str | None,
+        metadata: Metadata,
+        kept: Retention = FOREVER,
     ) -> GalleryRow:
         """Add an empty gallery at version 0; raises GalleryExists."""
         now = self._clock()
         with self._database.write() as connection:
-            row = gallery_rows.create_gallery(connection, name, checkpoint, embedding_dim, label, metadata, now)
+            row = gallery_rows.create_gallery(connection, name, checkpoint, embedding_dim, label, metadata, kept, now)
             self._enter(connection, "create-gallery", row)
             return row
 
-    def update_gallery(self, gallery: GalleryRow, label: str | None, metadata: Metadata | None) -> Outcome[None]:
-        """Set the label and the metadata, each unless it is None."""
+    def update_gallery(
+        self, gallery: GalleryRow, label: str | None, metadata: Metadata | None, kept: Retention | None = None
+    ) -> Outcome[None]:
+        """Set the label, the metadata and how long shots are kept, each unless it is None."""
         with self._database.write() as connection:
             self._enter(connection, "update-gallery", gallery)
-            return gallery_rows.update_gallery(connection, gallery, label, metadata)
+            return gallery_rows.update_gallery(connection, gallery, label, metadata, kept)
 
     def erase_gallery(self, gallery: GalleryRow) -> ErasureReceipt:
         """Erase a gallery with all that is in it."""
@@ -155,12 +164,25 @@ class Records:
         with self._database.read() as connection:
             return list_shots(connection, gallery, identity_id)
 
+    def export(self, gallery: GalleryRow, identity_id: str) -> IdentityExport:
+        """All that is kept about one identity; raises UnknownIdentity and DamagedShot."""
+        with self._database.read() as connection:
+            return export_identity(connection, gallery, identity_id)
+
     def erase_shot(self, gallery: GalleryRow, identity_id: str, shot_id: str) -> Outcome[ErasureReceipt]:
         """Erase one shot; raises UnknownIdentity or UnknownShot."""
         with self._database.write() as connection:
             outcome = erasure.erase_shot(connection, gallery, identity_id, shot_id, self._clock())
             self._enter(connection, "erase-shot", gallery, identity_id, shots=outcome.answer.shot_ids)
             return outcome
+
+    def erase_expired(self, gallery: GalleryRow) -> Outcome[int]:
+        """Erase some of the shots that are older than the gallery keeps them; answers how many."""
+        with self._database.write() as connection:
+            outcome = retention.erase_expired(connection, gallery, self._clock())
+            for identity_id, shot_ids in outcome.answer.items():
+                self._enter(connection, "erase-shot", gallery, identity_id, shots=shot_ids, reason="ttl")
+            return Outcome(sum(map(len, outcome.answer.values())), outcome.change)
 
     def scrub(self) -> None:
         """Take what was erased out of the database's logs too."""

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Order and equality by code point on every database, as in Python.
 _Text = String().with_variant(String(collation="C"), "postgresql")
@@ -37,6 +37,7 @@ galleries = Table(
     Column("metadata", JSON, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("created_at", Float(53), nullable=False),
+    Column("ttl_seconds", Float(53)),
     sqlite_autoincrement=True,
 )
 
@@ -89,6 +90,7 @@ shots = Table(
     Column("created_at", Float(53), nullable=False),
     UniqueConstraint("gallery_key", "shot_id"),
     UniqueConstraint("identity_key", "content_id"),
+    Index("ix_shots_created_at", "gallery_key", "created_at"),
     sqlite_autoincrement=True,
 )
 

@@ -57,6 +57,7 @@ class View:
             created_at=gallery.created_at,
             label=gallery.label,
             metadata=gallery.metadata,
+            ttl_seconds=gallery.ttl_seconds,
         )
 
     def search(self, queries: Embeddings, search: Search) -> Ranking:

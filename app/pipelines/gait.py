@@ -25,7 +25,7 @@ from models.predictors.gait import AgeEstimator
 VIDEO_FIELD = "video"
 
 HOW_TO_GET_ONE = (
-    "`gaitkeeper weights list` names those that can be had, `gaitkeeper weights import` or `gaitkeeper train gait` makes"
+    "`gaitkeeper weights list` names those that can be had, `gaitkeeper weights import` or `train gait` makes"
     " one; a restart serves it"
 )
 

@@ -8,17 +8,20 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from app import openapi
+from app.access.callers import Scope
 from app.errors import INVALID_FIELD, PROTECTED, ProblemError
 from app.gallery import domain
 from app.pipelines.reid import ReidPipeline
-from app.routers.access import caller_of
+from app.routers.access import caller_of, needs
 from app.routers.deps import PageSize, Reid
 from app.runtime import DEFAULT_GALLERY
 from app.schemas.common import Name
 from app.schemas.galleries import (
     Changes,
     ErasureReceipt,
+    ExportedIdentity,
     Gallery,
+    GalleryChanges,
     Identity,
     IdentityPage,
     NewGallery,
@@ -40,7 +43,8 @@ async def list_galleries(request: Request, reid: Reid) -> list[Gallery]:
 async def create_gallery(new: NewGallery, reid: Reid) -> Gallery:
     """Create a gallery, bound to the served re-identification checkpoint."""
     checkpoint, dim = reid.checkpoint.sha256, reid.embedding_dim
-    return Gallery.of(await reid.in_store(reid.store.create, new.name, checkpoint, dim, new.label, new.metadata))
+    arguments = (new.name, checkpoint, dim, new.label, new.metadata, domain.Retention(new.ttl_seconds))
+    return Gallery.of(await reid.in_store(reid.store.create, *arguments))
 
 
 @router.get("/{gallery}", response_model=Gallery, responses=openapi.PROBLEMS)
@@ -50,9 +54,10 @@ async def get_gallery(gallery: Name, reid: Reid) -> Gallery:
 
 
 @router.patch("/{gallery}", response_model=Gallery, responses=openapi.PROBLEMS)
-async def change_gallery(gallery: Name, changes: Changes, reid: Reid) -> Gallery:
-    """Change a gallery's label or metadata."""
-    return Gallery.of(await reid.in_store(reid.store.update, gallery, changes.label, changes.metadata))
+async def change_gallery(gallery: Name, changes: GalleryChanges, reid: Reid) -> Gallery:
+    """Change a gallery's label, metadata, or how long it keeps shots."""
+    arguments = (gallery, changes.label, changes.metadata, changes.retention())
+    return Gallery.of(await reid.in_store(reid.store.update, *arguments))
 
 
 @router.delete("/{gallery}", response_model=ErasureReceipt, responses=openapi.PROBLEMS)
@@ -101,6 +106,18 @@ async def change_identity(gallery: Name, identity: Name, changes: Changes, reid:
 async def delete_identity(gallery: Name, identity: Name, reid: Reid) -> ErasureReceipt:
     """Erase an identity with all its shots; the receipt says what went."""
     return ErasureReceipt.of(await reid.in_store(reid.store.delete_identity, gallery, identity))
+
+
+@router.get(
+    "/{gallery}/identities/{identity}/export",
+    response_model=ExportedIdentity,
+    responses=openapi.PROBLEMS,
+    dependencies=[needs(Scope.ADMIN)],
+)
+async def export_identity(gallery: Name, identity: Name, reid: Reid) -> ExportedIdentity:
+    """All that is kept about one identity, embeddings included."""
+    info = await reid.in_store(reid.store.info, gallery)
+    return ExportedIdentity.of(await reid.in_store(reid.store.export, gallery, identity), info)
 
 
 @router.get("/{gallery}/identities/{identity}/shots", response_model=Shots, responses=openapi.PROBLEMS)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
@@ -16,6 +16,7 @@ from app.schemas.service import Limits, Model, Models
 router = APIRouter(tags=["service"])
 
 CHECK_AGAIN = {"Retry-After": "10"}
+LEAVING = "the service was told to end; connect to another one"
 
 
 class Health(BaseModel):
@@ -31,8 +32,10 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", response_model=Health, responses=openapi.PROBLEMS)
-async def readyz(runtime: Running) -> Health:
+async def readyz(request: Request, runtime: Running) -> Health:
     """The galleries are open, and every network computed its golden sample within tolerance, a moment ago."""
+    if request.app.state.leaving:
+        raise ProblemError(NOT_READY, LEAVING, headers=CHECK_AGAIN)
     if runtime.operations.canary.problems:
         detail = "; ".join(f"{name} {problem}" for name, problem in sorted(runtime.operations.canary.problems.items()))
         raise ProblemError(NOT_READY, detail, headers=CHECK_AGAIN)
@@ -40,7 +43,7 @@ async def readyz(runtime: Running) -> Health:
     return Health(status="ready")
 
 
-@router.get("/metrics", dependencies=[needs(Scope.ADMIN)])
+@router.get("/metrics", dependencies=[needs(Scope.ADMIN)], **openapi.TEXT)
 async def metrics(runtime: Running) -> Response:
     """Everything that is counted, in Prometheus' text format."""
     # Gallery sizes come from disk, so not on the event loop; not in the galleries' threads either, which may be busy.

@@ -17,6 +17,7 @@ from app.errors import NOT_READY, TOO_MANY_IMAGES, UNKNOWN_MODEL, ProblemError
 from app.oip import HEADER_LENGTH, INPUT, OUTPUT, TensorRequest, parse_request, write_answer
 from app.routers.admission import carries, let_in
 from app.routers.deps import Running
+from app.routers.health import LEAVING
 from app.uploads import read_body
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], responses=openapi.PROBLEMS)
@@ -50,8 +51,10 @@ async def live() -> Mapping[str, object]:
 
 
 @router.get("/health/ready")
-async def ready(runtime: Running) -> Mapping[str, object]:
+async def ready(request: Request, runtime: Running) -> Mapping[str, object]:
     """Every network computed its golden sample, a moment ago."""
+    if request.app.state.leaving:
+        raise ProblemError(NOT_READY, LEAVING)
     if runtime.operations.canary.problems:
         raise ProblemError(NOT_READY, "not ready: " + ", ".join(sorted(runtime.operations.canary.problems)))
     return {"ready": True}

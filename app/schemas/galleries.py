@@ -1,11 +1,20 @@
 """Bodies of galleries, identities and shots, and how they are made from domain objects."""
 
-from typing import Any, Literal
+import base64
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.gallery import domain
+from app.gallery.audit import AuditEntry
+from app.gallery.exporting import IdentityExport
 from app.schemas.common import Metadata, Name, Problem
+
+# Ten thousand years; more would be no time that a clock can show.
+TtlSeconds = Annotated[
+    float,
+    Field(gt=0, le=3.2e11, description="Shots are erased so long after their enrolment; null keeps them."),
+]
 
 
 class NewGallery(BaseModel):
@@ -16,6 +25,7 @@ class NewGallery(BaseModel):
     name: Name
     label: str | None = Field(None, max_length=256)
     metadata: Metadata = {}
+    ttl_seconds: TtlSeconds | None = None
 
 
 class Changes(BaseModel):
@@ -25,6 +35,16 @@ class Changes(BaseModel):
 
     label: str | None = Field(None, max_length=256)
     metadata: Metadata | None = None
+
+
+class GalleryChanges(Changes):
+    """Body of PATCH of a gallery; `ttl_seconds: null` keeps shots for ever, and without it nothing changes there."""
+
+    ttl_seconds: TtlSeconds | None = None
+
+    def retention(self) -> domain.Retention | None:
+        """How long shots are to be kept, if it was said."""
+        return domain.Retention(self.ttl_seconds) if "ttl_seconds" in self.model_fields_set else None
 
 
 class Gallery(BaseModel):
@@ -40,6 +60,7 @@ class Gallery(BaseModel):
     version: int
     gallery_version: int = Field(description="The same as `version`, as every other answer calls it.")
     created_at: float
+    ttl_seconds: float | None
 
     @classmethod
     def of(cls, info: domain.GalleryInfo) -> "Gallery":
@@ -96,6 +117,58 @@ class Shots(BaseModel):
     identity_id: str
     shots: list[Shot]
     gallery_version: int
+
+
+class ExportedShot(Shot):
+    """A shot with the numbers that were computed from it."""
+
+    embedding: str = Field(description="Base64 of float32 numbers, little-endian.")
+
+
+class TrailEntry(BaseModel):
+    """One entry of the audit trail."""
+
+    sequence: int
+    at: float
+    actor: str
+    action: str
+    gallery: str | None
+    identity_id: str | None
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> "TrailEntry":
+        """Map the domain object."""
+        return cls(**{name: getattr(entry, name) for name in cls.model_fields})
+
+
+class ExportedIdentity(BaseModel):
+    """All that is kept about one person."""
+
+    gallery: str
+    checkpoint_sha256: str
+    embedding_dim: int
+    identity: Identity
+    shots: list[ExportedShot]
+    audit: list[TrailEntry] = Field(description="What was done with the person, oldest first; searches name nobody.")
+    gallery_version: int
+
+    @classmethod
+    def of(cls, exported: IdentityExport, gallery: domain.GalleryInfo) -> "ExportedIdentity":
+        """Map the domain object."""
+        pairs = zip(exported.shots, exported.embeddings, strict=True)
+        return cls(
+            gallery=gallery.name,
+            checkpoint_sha256=gallery.checkpoint,
+            embedding_dim=gallery.embedding_dim,
+            identity=Identity.of(exported.identity, exported.gallery_version),
+            shots=[
+                ExportedShot(**vars(Shot.of(shot)), embedding=base64.b64encode(row.tobytes()).decode())
+                for shot, row in pairs
+            ],
+            audit=[TrailEntry.of(entry) for entry in exported.entries],
+            gallery_version=exported.gallery_version,
+        )
 
 
 class EnrolledShot(BaseModel):

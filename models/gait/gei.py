@@ -1,4 +1,4 @@
-"""Gait energy images (Han and Bhanu 2006): the mean of aligned silhouettes over whole gait cycles."""
+"""Gait energy images (Han and Bhanu 2006): the mean of aligned silhouettes, even over the gait cycle."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from models.gait.alignment import SIZE, agreement, align_bodies
-from models.gait.period import gait_period, lower_body_width, cycle_weights
+from models.gait.period import cycle_weights, gait_period, lower_body_width
 from models.gait.silhouettes import BROKEN, Bodies, DroppedFrame, Integers, Silhouettes, find_bodies, keep
 
 SIZES = (SIZE, (64, 44))

@@ -12,8 +12,10 @@ MIN_CORRELATION = 0.25
 # Of several peaks the first one that is about as high as the highest; the others are its multiples.
 LIKELY_SHARE = 0.7
 HALF = (0.4, 0.6)
+MIN_PROMINENCE = 0.05
 # Of a cycle: frames this close show the same pose, as far as the period is known.
 SAME_PHASE = 0.07
+MANY_CYCLES = 3
 
 
 def lower_body_width(aligned: Silhouettes) -> NDArray[np.float32]:
@@ -49,16 +51,19 @@ def gait_period(widths: NDArray[np.float32], indices: Integers) -> float | None:
 
 def _has_peak_at_half(correlation: NDArray[np.float64], lag: int) -> bool:
     """Whether a lag is that of two steps: however unlike left and right look, one step leaves a peak half-way."""
-    between = correlation[round(HALF[0] * lag) - 1 : round(HALF[1] * lag) + 2]
-    inner = between[1:-1]
-    return bool(((inner > between[:-2]) & (inner >= between[2:])).any())
+    start, end = lag // 4, lag - lag // 4
+    low, high = round(HALF[0] * lag), round(HALF[1] * lag)
+    top = low + int(correlation[low : high + 1].argmax())
+    valleys = max(correlation[start : top + 1].min(), correlation[top : end + 1].min())
+    return bool(correlation[top] - valleys >= MIN_PROMINENCE)
 
 
 def cycle_weights(indices: Integers, period: float | None) -> tuple[float, NDArray[np.float32]]:
     """How many gait cycles the frames span, and the weight of each in a mean over the cycle.
 
     Walks are seldom whole numbers of cycles, and frames are missing. So every part of the cycle gets the same weight in
-    all, however many frames show it. With less than one cycle all frames weigh the same.
+    all, however many frames show it. With less than one cycle nothing can be evened out; with `MANY_CYCLES` the rest
+    weighs so little that evening it out costs more than it saves, so there too all frames weigh the same.
 
     Args:
         indices: (N,) rising, of the frames.
@@ -69,7 +74,7 @@ def cycle_weights(indices: Integers, period: float | None) -> tuple[float, NDArr
     """
     time = (indices - indices[0]).astype(np.float64)
     cycles = (time[-1] + 1) / period if period else 0.0
-    if not period or cycles < 1:
+    if not period or not 1 <= cycles < MANY_CYCLES:
         return float(cycles), np.full(len(time), 1 / len(time), np.float32)
     apart = np.abs(time[:, None] - time) / period % 1
     apart = np.minimum(apart, 1 - apart)

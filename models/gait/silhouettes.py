@@ -173,6 +173,9 @@ def _drop_cut_off(bodies: Bodies, size: tuple[int, ...]) -> Bodies:
     low = bodies.boxes[:, :2] + bodies.origins
     high = bodies.boxes[:, 2:] + bodies.origins
     touching: NDArray[np.bool_] = np.concatenate((low <= 0, high >= np.array(size[::-1])), axis=1)
-    # Where most frames touch one side, pictures were cropped to the body, not bodies cut off by the picture.
+    # Where most frames touch both upper and lower edge, the pictures were cropped to the body.
+    if np.count_nonzero(touching[:, 1] & touching[:, 3]) > len(touching) / 2:
+        return bodies
+    # Where most frames touch one edge, dropping them would leave nothing to speak of.
     cut = touching & (touching.sum(axis=0) <= len(touching) / 2)
     return keep(bodies, np.logical_not(cut.any(axis=1)), BORDER)

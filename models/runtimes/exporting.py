@@ -60,7 +60,9 @@ def export_program(network: nn.Module, shape: Shape) -> torch.export.ExportedPro
     """
     try:
         with warnings.catch_warnings(action="ignore"), torch.no_grad():
-            return torch.export.export(network, (_example(shape),), dynamic_shapes=({0: torch.export.Dim("batch")},))
+            return torch.export.export(
+                _Plain(network).eval(), (_example(shape),), dynamic_shapes=({0: torch.export.Dim("batch")},)
+            )
     except (RuntimeError, ValueError) as error:
         raise RuntimeUnusableError(f"{type(network).__name__} cannot be exported: {error}") from error
 
@@ -71,6 +73,7 @@ def _example(shape: Shape) -> torch.Tensor:
 
 
 class _Plain(nn.Module):
+    # A program whose outputs are a named tuple cannot be saved.
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network

@@ -45,7 +45,7 @@ def start_server(data_dir: Path, **settings: str) -> Server:
     # Other runtimes first export the networks, once for each data folder.
     environment = (
         os.environ
-        | {"GAITKEEPER_RUNTIME": "torch"}
+        | {"GAITKEEPER_RUNTIME": "torch", "GAITKEEPER_LEAVE_SECONDS": "0"}
         | {f"GAITKEEPER_{name.upper()}": value for name, value in settings.items()}
     )
     command = [sys.executable, "-c", "from app.cli import main; main()", "serve"]

@@ -58,7 +58,7 @@ def video(path: Path, people: bool = True, pan: int = 0, frames: int = 60) -> by
     rng = np.random.default_rng(5)
     wall = np.kron(rng.integers(90, 160, (30, 120, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     figures = walker(frames=frames, height=120, size=(240, 320), start=(40, 220), speed=3.5)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (320, 240))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
     for _ in range(0 if pan else 12):
         writer.write(np.ascontiguousarray(wall[:, :320]))
     for index, figure in enumerate(figures):

@@ -15,8 +15,8 @@ _GROWTH_AGES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20)
 _BOYS = (87, 95, 102, 109, 116, 122, 128, 134, 139, 144, 149, 156, 164, 170, 174, 175, 176, 177)
 _GIRLS = (85, 94, 101, 108, 115, 122, 128, 133, 138, 144, 151, 157, 160, 162, 163, 163, 163, 163)
 _STATURE_SPREAD = 0.042
-# Stature lost since 30 in cm: about 3 (men) and 5 (women) by 70, 5 and 8 by 80; Sorkin, Muller and Andres (1999). Beyond 80
-# it goes on.
+# Stature lost since 30 in cm: about 3 (men) and 5 (women) by 70, 5 and 8 by 80 (Sorkin, Muller and Andres 1999).
+# Beyond 80 it goes on.
 _LOSS_AGES = (30, 70, 80, 90)
 _LOSS_MEN, _LOSS_WOMEN = (0, 3, 5, 7), (0, 5, 8, 11)
 # Body mass index: medians of the CDC growth charts to 20; beyond, our own choice between national surveys.
@@ -31,7 +31,7 @@ _HEAD_AGES, _HEAD = (2, 6, 12, 18), (0.200, 0.167, 0.146, 0.130)
 # about 1.3 at three years and 1.0 at ten (Nelson, "Textbook of Pediatrics"; Hall et al., "Handbook of Physical
 # Measurements").
 _HIP_AGES, _HIP_HEIGHT = (2, 3, 5, 10, 13, 17), (0.437, 0.453, 0.474, 0.520, 0.535, 0.530)
-# Shoulder joint to chin: adults 0.870 - 0.818 (Drillis and Contini); that children have less is our own choice of number.
+# Shoulder joint to chin: adults 0.870 - 0.818 (Drillis and Contini). How much shorter children's is is our own choice.
 _NECK_AGES, _NECK = (2, 8, 16), (0.028, 0.042, 0.052)
 # A child's span is less than its stature, an adult's more (Hall et al.).
 _ARM_AGES, _ARM_SHARE = (2, 10, 16), (0.93, 0.98, 1.0)

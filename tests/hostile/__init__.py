@@ -1,0 +1,1 @@
+"""Clients that hold on to connections, break off, or speak HTTP badly."""
