@@ -88,7 +88,7 @@ def decode_picture(data: bytes, limits: ImageLimits, field: str = "image", pixel
         factor = _reduction(picture.height * picture.width, pixels_enough)
         orientation = _orientation(picture)
         # Pillow's own arrays are read-only, of which torch warns.
-        image = np.require(_upright(_pixels(picture, data, factor), orientation), requirements="CW")
+        image = np.require(_upright(_pixels(picture, data, factor), orientation), requirements=["C", "W"])
         return Picture(image, picture_size[::-1] if orientation in SIDEWAYS else picture_size)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         detail = f"{field} has far more than {limits.max_pixels} pixels"

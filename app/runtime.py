@@ -26,6 +26,7 @@ from app.operating import Operations, operate
 from app.pipelines.gait import GaitPipeline
 from app.pipelines.pose import MAX_PERSONS, PosePipeline
 from app.pipelines.reid import ReidPipeline
+from app.sandbox.video import VideoLimits
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.uploads import UploadLimits
@@ -38,7 +39,6 @@ from models.checkpoint import (
 )
 from models.detectors.base import PersonDetector
 from models.detectors.build import create_detector
-from models.gait.video import VideoLimits
 from models.golden import COSINE, read_golden
 from models.predictors.gait import AgeEstimator, age_estimator
 from models.predictors.pose import PoseEstimator, pose_estimator
@@ -232,7 +232,7 @@ def _walk_limits(settings: Settings) -> WalkLimits:
 
 
 def _video_limits(settings: Settings) -> VideoLimits:
-    return VideoLimits(settings.video_max_frames, settings.video_max_seconds)
+    return VideoLimits(cpu_seconds=settings.video_max_seconds, max_frames=settings.video_max_frames)
 
 
 def _weights_dir(settings: Settings) -> Path:

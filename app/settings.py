@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     gait_max_pixels: int = Field(300_000_000, ge=1, description="Of all silhouettes of one walk together.")
     gait_max_unpacked_bytes: int = Field(200_000_000, ge=1, description="Of an archive of silhouettes.")
     video_max_frames: int = Field(9000, ge=1, description="Longer videos are refused.")
-    video_max_seconds: float = Field(120, gt=0, description="A video that takes longer to look at is given up.")
+    video_max_seconds: int = Field(
+        120, ge=1, description="A video that takes more CPU time to decode, or to look at, is given up."
+    )
     detector: str = Field(
         "hog",
         description="What finds persons where there are no boxes: hog, exported, or a checkpoint of the manifest.",

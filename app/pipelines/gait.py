@@ -1,9 +1,10 @@
 """Silhouettes, gait energy images and videos to ages."""
 
 import asyncio
-import io
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,10 +17,11 @@ from app.errors import NO_SILHOUETTE, UNDECODABLE_VIDEO, UNKNOWN_MODEL, VIDEO_TO
 from app.gait_archives import read_walk
 from app.gait_uploads import FIELD, Notice, WalkLimits, decode_gei
 from app.pipelines.gait_notices import notices_of_age, notices_of_video, notices_of_walk
+from app.sandbox.video import Frame, VideoError, VideoLimits, decode_video
 from models.gait.age import AgeEstimate
 from models.gait.gei import Gei, NoSilhouetteError, gait_energy_image
 from models.gait.silhouettes import Silhouettes
-from models.gait.video import VideoError, VideoLimitError, VideoLimits, WatchedVideo, watch
+from models.gait.video import WatchedVideo, watch
 from models.predictors.gait import AgeEstimator
 
 VIDEO_FIELD = "video"
@@ -153,13 +155,21 @@ class GaitPipeline:
 
     def _watch(self, file: bytes) -> WatchedVideo:
         try:
-            return watch(io.BytesIO(file), self._video_limits)
+            with closing(decode_video(file, self._video_limits)) as frames:
+                return watch(_within(frames, self._video_limits.cpu_seconds))
         except VideoError as error:
-            raise ProblemError(UNDECODABLE_VIDEO, f"{VIDEO_FIELD}: {error}", field=VIDEO_FIELD) from None
-        except VideoLimitError as error:
-            raise ProblemError(
-                VIDEO_TOO_LONG, f"{VIDEO_FIELD}: {error}", field=VIDEO_FIELD, limit=error.limit
-            ) from None
+            kind = UNDECODABLE_VIDEO if error.limit is None else VIDEO_TOO_LONG
+            raise ProblemError(kind, f"{VIDEO_FIELD}: {error}", field=VIDEO_FIELD, limit=error.limit) from None
 
     async def _in_worker(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._workers, call, *arguments)
+
+
+def _within(frames: Iterable[Frame], seconds: float) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Times and pixels of frames, until this thread has computed for so long; on a busy machine that takes longer."""
+    until = time.thread_time() + seconds
+    for frame in frames:
+        if time.thread_time() > until:
+            message = f"it takes longer than {seconds:g} seconds to look at; send a shorter one"
+            raise VideoError(message, int(seconds))
+        yield frame.seconds, frame.image

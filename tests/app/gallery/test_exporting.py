@@ -1,0 +1,63 @@
+"""What a person is told who asks what is kept about them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.gallery.backup import read_log
+from app.gallery.domain import NewShot
+from app.gallery.errors import UnknownIdentity
+from app.gallery.gallery import GalleryStore
+from tests.app.gallery.support import CHECKPOINT, DIM, new_shots, random_vectors
+
+ROWS = random_vectors(6, seed=11)
+
+
+def test_an_export_holds_all_that_was_enrolled(store: GalleryStore) -> None:
+    shots = [NewShot(ROWS[0], "aa", "c1", 5.0, {"door": 3}, 0.5), NewShot(ROWS[1])]
+    store.enrol("people", "ann", shots, CHECKPOINT, "Ann")
+    store.enrol("people", "bob", new_shots(ROWS[2:4]), CHECKPOINT)
+
+    exported = store.export("people", "ann")
+
+    assert exported.identity == store.identity("people", "ann")
+    assert exported.shots == store.shots("people", "ann")
+    assert np.array_equal(exported.embeddings, ROWS[:2])
+    assert exported.gallery_version == 2
+    assert [entry.action for entry in exported.entries] == ["enrol"]
+
+
+def test_an_export_tells_by_which_ways_the_shots_came(store: GalleryStore) -> None:
+    store.create("other", CHECKPOINT, DIM)
+    store.enrol("other", "ann", new_shots(ROWS[:1]), CHECKPOINT)
+    store.enrol("people", "bob", new_shots(ROWS[1:2]), CHECKPOINT)
+    store.enrol("people", "cy", new_shots(ROWS[2:3]), CHECKPOINT)
+    store.transfer("other", "ann", "people")
+    store.merge("people", "ann", "bob")
+
+    exported = store.export("people", "ann")
+
+    assert [(entry.action, entry.identity_id) for entry in exported.entries] == [("transfer", "ann"), ("merge", "bob")]
+    assert {tuple(row) for row in exported.embeddings} == {tuple(row) for row in ROWS[:2]}
+
+
+def test_an_identity_without_shots_is_exported_too(store: GalleryStore) -> None:
+    store.put_identity("people", "dee", "Dee", {"note": "expected"})
+
+    exported = store.export("people", "dee")
+
+    assert (exported.identity.metadata, exported.embeddings.shape) == ({"note": "expected"}, (0, DIM))
+
+
+def test_an_export_is_entered_in_the_trail(store: GalleryStore, tmp_path: Path) -> None:
+    store.put_identity("people", "dee", None, {})
+    store.export("people", "dee")
+    store.close()
+
+    assert [(e.action, e.identity_id) for e in read_log(tmp_path, 0)][-1] == ("export", "dee")
+
+
+def test_who_is_not_there_cannot_be_exported(store: GalleryStore) -> None:
+    with pytest.raises(UnknownIdentity):
+        store.export("people", "nobody")
