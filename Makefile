@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: setup serve demo test test-all check bench docs
+.PHONY: setup serve demo test test-all check bench docs contract rolling soak
 
 setup: $(VENV)/.installed ## virtual environment with the pinned packages
 
@@ -41,6 +41,15 @@ test: check ## check, then every test but the slow ones
 
 test-all: check ## every test this machine can run
 	$(BIN)/pytest -n auto
+
+contract: $(VENV)/.installed-dev ## the service against its own OpenAPI document, for ten minutes
+	$(BIN)/python -m tests.contract --seconds 600
+
+rolling: $(VENV)/.installed ## two servers restarted in turn under load; what failed
+	$(BIN)/python -m benchmarks.rolling
+
+soak: $(VENV)/.installed ## memory under load; SOAK_MINUTES=3 for a short one
+	$(BIN)/python -m benchmarks.soak --minutes $(or $(SOAK_MINUTES),30)
 
 bench: $(VENV)/.installed-dev ## measured ratios, printed as tables
 	$(BIN)/python -m benchmarks

@@ -20,6 +20,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import DBAPIError
 
 from app.access.callers import Scope
 from app.access.secrets import KeyText, hash_secret, new_key
@@ -60,18 +61,29 @@ class Key:
     revoked_at: float | None
 
 
+class UnusableKeysError(ValueError):
+    """The database of the keys cannot be opened."""
+
+
 class KeyStore:
     """The keys of one service. Changes are seen by running servers at their next request.
 
     Args:
         url: of a database, as SQLAlchemy takes it.
+
+    Raises:
+        UnusableKeysError: it cannot be opened.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(make_url(url))
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _configure_sqlite)
-        _metadata.create_all(self._engine)
+        try:
+            _metadata.create_all(self._engine)
+        except DBAPIError as error:
+            self._engine.dispose()
+            raise UnusableKeysError(f"the API keys cannot be used: {error.orig}") from error
 
     def __enter__(self) -> Self:
         return self

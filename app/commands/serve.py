@@ -58,8 +58,8 @@ def serve(
     )
     # Bound first: a taken port should be told before networks are loaded.
     sockets = [config.bind_socket()]
-    # Uvicorn would log what stops the start as a traceback; it is told below in one line.
-    logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith("Traceback"))
+    # Uvicorn would log what stops the start as a traceback; what is known is told below in one line.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not hasattr(app.state, "startup_problem"))
     server = LeavingServer(config, lambda: setattr(app.state, "leaving", True), settings.leave_seconds)
     try:
         server.run(sockets)

@@ -4,9 +4,10 @@ import fcntl
 import json
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from app.gallery.errors import StorageFailure
+from app.gallery.ownership import Ownership, prepare_postgres
 from app.gallery.upgrades import prepare_tables
 
 BUSY_TIMEOUT_MS = 1_000
@@ -26,6 +28,10 @@ PRAGMAS = (
     "temp_store = MEMORY",
     f"busy_timeout = {BUSY_TIMEOUT_MS}",
 )
+
+# After a failed fsync nobody knows what is on the disk: the system may drop what it could not write, and say the next
+# time that all is well.
+LOST_WRITES = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 
 log = logging.getLogger("gaitkeeper")
 
@@ -42,31 +48,51 @@ class Database:
 
     def __init__(self, url: str) -> None:
         serializer = partial(json.dumps, ensure_ascii=False, allow_nan=False)
-        self._engine = create_engine(make_url(url), json_serializer=serializer)
-        self._embedded = self._engine.dialect.name == "sqlite"
+        self._embedded = make_url(url).get_backend_name() == "sqlite"
+        # A server may have been restarted since a connection was last used.
+        self._engine = create_engine(url, json_serializer=serializer, pool_pre_ping=not self._embedded)
         # SQLite has one writer at a time and polls for its turn; waiting here is fair and costs nothing.
         self._writing = threading.Lock()
         self._closed = False
         self._residue = False
+        self._distrusted = False
+        self._owner: Ownership | None = None
         if self._embedded:
             _prepare_sqlite(self._engine)
-        with self.write() as connection:
-            prepare_tables(connection)
+        else:
+            prepare_postgres(self._engine)
+            self._owner = Ownership(self._engine)
+        try:
+            with self.write() as connection:
+                prepare_tables(connection)
+                if self._owner:
+                    self._owner.register(connection)
+        except BaseException:
+            self.close()
+            raise
         # An erasure may have been killed before it could do this.
         self.scrub()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the records throughout."""
-        with _as_storage_failure(), self._open().begin() as connection:
+        engine = self._open()
+        if not self._embedded:
+            engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with _as_storage_failure(), engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that excludes other writers; it is on disk when the block has ended without an exception."""
-        writer = self._open().execution_options(begin="IMMEDIATE")
+        """A transaction that excludes other writers; it is on disk when the block has ended without an exception.
+
+        Once the disk has failed to keep what it was given, there are no more writes until the process is restarted.
+        """
+        self._open()
         with self._writing, _as_storage_failure():
-            with writer.begin() as connection:
+            if self._distrusted:
+                raise StorageFailure("the disk has lost what was written to it; repair it and restart the service")
+            with self._watching(), self._transaction() as connection:
                 yield connection
             if self._residue:
                 self._truncate_wal()
@@ -74,35 +100,53 @@ class Database:
     def scrub(self) -> None:
         """Take what was erased out of the write-ahead log too.
 
-        A reader of an older state can prevent it for a while; then the next writer does it.
+        A reader of an older state, or the disk, can prevent it for a while; then the next writer does it.
         """
         if self._embedded:
-            with self._writing, _as_storage_failure():
+            with self._writing:
                 self._truncate_wal()
 
     def close(self) -> None:
         """Close all connections; the database refuses work from now on."""
         with self._writing:
             self._closed = True
+            if self._owner:
+                self._owner.close()
             self._engine.dispose()
+
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        if self._owner:
+            return self._owner.transaction()
+        return self._engine.execution_options(begin="IMMEDIATE").begin()
 
     def _open(self) -> Engine:
         if self._closed:
             raise StorageFailure("the galleries are closed")
         return self._engine
 
-    def _truncate_wal(self) -> None:
-        connection = self._engine.raw_connection()
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
         try:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            [(busy, _, _)] = cursor.fetchall()
-            cursor.close()
-        finally:
-            connection.close()
-        self._residue = bool(busy)
-        if busy:
-            log.warning("erased records stay in the write-ahead log until its readers have finished")
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            origin = error.orig if isinstance(error, DBAPIError) else error
+            self._distrusted |= getattr(origin, "sqlite_errorcode", None) in LOST_WRITES
+            raise
+
+    def _truncate_wal(self) -> None:
+        """Never raises: what was committed before is to be answered."""
+        reason = "until its readers have finished"
+        try:
+            with self._watching(), closing(self._engine.raw_connection()) as connection:
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                [(busy, _, _)] = cursor.fetchall()
+                cursor.close()
+                self._residue = bool(busy)
+        except (DBAPIError, sqlite3.Error) as error:
+            self._residue, reason = True, f"because of its disk: {error}"
+        if self._residue:
+            log.warning("erased records stay in the write-ahead log %s", reason)
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -127,7 +171,8 @@ def _as_storage_failure() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StorageFailure(f"the records cannot be used: {error.orig}") from error
+        reason = " ".join(str(error.orig).split())
+        raise StorageFailure(f"the records cannot be used: {reason}") from error
 
 
 class DirectoryLock:

@@ -67,13 +67,10 @@ def _embeddings(connection: Connection, gallery: GalleryRow, identity_key: int) 
 
 def _entries(connection: Connection, gallery: str, identity_id: str) -> list[AuditEntry]:
     """Entries about the identity, and those by which it came from elsewhere."""
-    columns, detail = audit_entries.c, audit_entries.c.detail
+    columns = audit_entries.c
+    to, into = (columns.detail[name].as_string() for name in ("to", "into"))
     # A transfer is entered under the gallery that the identity left.
-    arrived = and_(
-        columns.action == "transfer", columns.identity_id == identity_id, detail["to"].as_string() == gallery
-    )
-    named = or_(
-        columns.identity_id == identity_id, *(detail[name].as_string() == identity_id for name in ("to", "into"))
-    )
+    arrived = and_(columns.action == "transfer", columns.identity_id == identity_id, to == gallery)
+    named = or_(columns.identity_id == identity_id, to == identity_id, into == identity_id)
     wanted = select(audit_entries).where(or_(arrived, and_(columns.gallery == gallery, named)))
     return [AuditEntry(**row._mapping) for row in connection.execute(wanted.order_by(columns.sequence))]

@@ -4,10 +4,12 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import reduce
 from typing import TypeVar
 
 from app.gallery.changes import Change, GalleryRow, Outcome
+from app.gallery.errors import StorageFailure
 from app.gallery.index import IndexBuilder, OutOfStep
 from app.gallery.records import Records
 from app.gallery.view import View
@@ -37,6 +39,7 @@ class LiveGallery:
         self._gallery, self._records, self._build_index, self._background = gallery, records, build_index, background
         self._writing = threading.Lock()
         self._since_compaction_began: list[Change] | None = None
+        self._in_doubt = False
         self._view = self._rebuilt()
         self.calibration = records.calibration(gallery)
 
@@ -48,10 +51,24 @@ class LiveGallery:
     def write(self, transaction: Callable[[GalleryRow], Outcome[Answer]]) -> Answer:
         """Run a transaction and show what it changed; when it returns, every new reader sees that."""
         with self._writing:
-            outcome = transaction(self._gallery)
+            if self._in_doubt:
+                self._catch_up()
+            try:
+                outcome = transaction(self._gallery)
+            except StorageFailure:
+                self._in_doubt = True
+                with suppress(StorageFailure):
+                    self._catch_up()
+                raise
             if outcome.change is not None:
                 self._publish(outcome.change)
             return outcome.answer
+
+    def _catch_up(self) -> None:
+        """Show what was committed although its caller was told of a failure."""
+        if self._records.version(self._gallery) != self._view.index.version:
+            self._view = self._rebuilt()
+        self._in_doubt = False
 
     def _publish(self, change: Change) -> None:
         try:
@@ -70,7 +87,10 @@ class LiveGallery:
         try:
             compacted = view.compacted()
             with self._writing:
-                self._view = reduce(View.apply, self._since_compaction_began or (), compacted)
+                followed = reduce(View.apply, self._since_compaction_began or (), compacted)
+                # A view that was built anew meanwhile knows more.
+                if followed.index.version == self._view.index.version:
+                    self._view = followed
         except Exception:
             log.exception("the index of gallery %s was not compacted", self._gallery.name)
         finally:

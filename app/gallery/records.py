@@ -40,6 +40,11 @@ class Records:
         with self._database.read() as connection:
             return read_contents(connection, gallery)
 
+    def version(self, gallery: GalleryRow) -> int:
+        """How many changes the gallery has seen."""
+        with self._database.read() as connection:
+            return gallery_rows.current_version(connection, gallery)
+
     def create_gallery(
         self,
         name: str,

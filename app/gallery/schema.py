@@ -26,6 +26,9 @@ metadata = MetaData()
 
 schema_versions = Table("schema_versions", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
+# Services that have used a database by URL, one after the other.
+openings = Table("openings", metadata, Column("number", BigInteger, primary_key=True, autoincrement=False))
+
 galleries = Table(
     "galleries",
     metadata,

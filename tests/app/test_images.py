@@ -147,3 +147,11 @@ def test_fifty_megapixels_are_never_decoded_in_full() -> None:
     picture = decode_picture(data, ImageLimits(), pixels_enough=16_000_000)
 
     assert picture.image.shape == (2500, 5000, 3)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF"])
+def test_pictures_of_every_kind_can_be_written_to(kind: str) -> None:
+    image = decode_image(encode(pattern(), kind), LIMITS)
+
+    assert image.flags.writeable
+    assert image.flags.c_contiguous

@@ -3,12 +3,11 @@ import socket
 import struct
 import time
 
-import httpx
 import pytest
 
 from tests.app.conftest import Server
 from tests.app.pictures import encode, pattern
-from tests.hostile.wire import connection, head, is_closed, read_answer, send
+from tests.hostile.wire import ask, connection, head, is_closed, read_answer, send
 
 CROP = encode(pattern())
 JPEG = ("Content-Type: image/jpeg",)
@@ -48,7 +47,7 @@ def test_json_that_grows_too_long_is_refused_while_it_comes(impatient: Server, p
     def endless() -> "list[bytes]":
         return [b'{"name": "a", "label": "', *[b"x" * 65_536] * 32]
 
-    answer = httpx.post(impatient.url + path, content=iter(endless()), headers={"Content-Type": "application/json"})
+    answer = ask(impatient, "POST", path, content=iter(endless()), headers={"Content-Type": "application/json"})
 
     assert (answer.status_code, answer.json()["limit"]) == (413, 2_000_000)
 
@@ -109,7 +108,7 @@ def test_half_an_upload_leaves_nothing_behind(
 
     assert _failures(impatient) == 0
     assert _admitted(impatient) == (0, 0)
-    assert httpx.get(f"{impatient.url}/v1/galleries/default/identities/half").status_code == 404
+    assert ask(impatient, "GET", "/v1/galleries/default/identities/half").status_code == 404
 
 
 def test_text_that_is_not_utf8_is_refused(impatient: Server) -> None:
@@ -120,8 +119,8 @@ def test_text_that_is_not_utf8_is_refused(impatient: Server) -> None:
         ("application/json", b'{"encoding": "\xff\xfe"}', 400),
         ("application/json", b"\xff\xfe\x00", 400),
     ]:
-        address, headers = f"{impatient.url}/v1/reid/embed", {"Content-Type": content_type}
-        assert httpx.post(address, content=body, headers=headers, timeout=30).status_code == status, body
+        headers = {"Content-Type": content_type}
+        assert ask(impatient, "POST", "/v1/reid/embed", content=body, headers=headers).status_code == status, body
 
 
 @pytest.mark.parametrize(
@@ -134,7 +133,7 @@ def test_text_that_is_not_utf8_is_refused(impatient: Server) -> None:
     ids=["form", "JSON", "query"],
 )
 def test_a_field_that_came_twice_is_refused(impatient: Server, sent: dict[str, object]) -> None:
-    answer = httpx.post(f"{impatient.url}/v1/reid/embed", timeout=30, **sent)  # type: ignore[arg-type]
+    answer = ask(impatient, "POST", "/v1/reid/embed", **sent)  # type: ignore[arg-type]
 
     assert (answer.status_code, answer.json()["field"]) == (422, "encoding")
     assert "more than once" in answer.json()["detail"]
@@ -143,9 +142,9 @@ def test_a_field_that_came_twice_is_refused(impatient: Server, sent: dict[str, o
 def test_a_name_within_metadata_that_came_twice_is_refused(impatient: Server) -> None:
     fields = {"metadata": json.dumps({"a": 1}), "image": "x"}
     body = json.dumps(fields).replace('"{\\"a\\": 1}"', '{"a": 1, "a": 2}').encode()
-    address = f"{impatient.url}/v1/galleries/default/identities/a/shots"
+    address = "/v1/galleries/default/identities/a/shots"
 
-    answer = httpx.post(address, content=body, headers={"Content-Type": "application/json"}, timeout=30)
+    answer = ask(impatient, "POST", address, content=body, headers={"Content-Type": "application/json"})
 
     assert (answer.status_code, answer.json()["field"]) == (422, "a")
 
@@ -167,5 +166,5 @@ def _admitted(server: Server) -> tuple[float, float]:
 
 
 def _metric(server: Server, name: str) -> list[tuple[str, float]]:
-    lines = httpx.get(f"{server.url}/metrics", timeout=30).text.splitlines()
+    lines = ask(server, "GET", "/metrics").text.splitlines()
     return [(line.rpartition(" ")[0], float(line.rpartition(" ")[2])) for line in lines if line.startswith(name)]

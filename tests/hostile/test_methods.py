@@ -1,14 +1,14 @@
-import httpx
 import pytest
 
 from tests.app.conftest import Server
+from tests.hostile.wire import ask
 
 GALLERY = "/v1/galleries/default"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/v1/galleries", GALLERY, f"{GALLERY}/identities", "/v2"])
 def test_head_answers_as_get_does_without_a_body(impatient: Server, path: str) -> None:
-    got, asked = httpx.get(impatient.url + path), httpx.head(impatient.url + path)
+    got, asked = ask(impatient, "GET", path), ask(impatient, "HEAD", path)
 
     assert (asked.status_code, asked.content) == (200, b"")
     assert asked.headers["content-type"] == got.headers["content-type"]
@@ -29,7 +29,7 @@ def test_head_answers_as_get_does_without_a_body(impatient: Server, path: str) -
     ],
 )
 def test_a_wrong_method_is_told_all_right_ones(impatient: Server, method: str, path: str, allowed: str) -> None:
-    wrong, asked = httpx.request(method, impatient.url + path), httpx.options(impatient.url + path)
+    wrong, asked = ask(impatient, method, path), ask(impatient, "OPTIONS", path)
 
     assert (wrong.status_code, wrong.headers["allow"]) == (405, allowed)
     assert (asked.status_code, asked.headers["allow"]) == (204, allowed)
@@ -41,7 +41,7 @@ def test_a_wrong_method_is_told_all_right_ones(impatient: Server, method: str, p
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
 @pytest.mark.parametrize("path", ["/nowhere", "/v1/galleries/", "//healthz"])
 def test_an_address_that_is_none_is_not_found(impatient: Server, method: str, path: str) -> None:
-    assert httpx.request(method, impatient.url + path).status_code == 404
+    assert ask(impatient, method, path).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_an_address_that_is_none_is_not_found(impatient: Server, method: str, pa
     ],
 )
 def test_query_parameters_that_nobody_reads_are_refused(impatient: Server, method: str, path: str, field: str) -> None:
-    answer = httpx.request(method, impatient.url + path)
+    answer = ask(impatient, method, path)
 
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
 @pytest.mark.parametrize("path", ["/v1/galleries", "/healthz", "/nowhere"])
 def test_answers_are_kept_by_nobody_and_taken_for_nothing_else(impatient: Server, path: str) -> None:
-    headers = httpx.get(impatient.url + path, headers={"Origin": "https://page.example"}).headers
+    headers = ask(impatient, "GET", path, headers={"Origin": "https://page.example"}).headers
 
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "no-referrer"

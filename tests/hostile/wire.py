@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import orjson
 
 from tests.app.conftest import Server
@@ -39,6 +40,11 @@ def head(method: str, path: str, *headers: str) -> bytes:
     """A request's line and headers."""
     lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]
     return "\r\n".join(lines).encode("latin-1")
+
+
+def ask(server: Server, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401  as httpx types it
+    """Ask as a good client does, and with patience."""
+    return httpx.request(method, server.url + path, timeout=60, **content)
 
 
 def read_answer(opened: socket.socket) -> Answer:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import models
 import training.gait
-from models.checkpoint import load_network, read_manifest
+from models.checkpoint import bundled_weights_dir, load_network, read_manifest
 from models.golden import read_golden
 from tests.training.layouts import write_oulp_age
 from training.gait import GaitRecipe, held_out_split, train
@@ -143,3 +143,14 @@ def test_without_known_genders_none_are_scored(run: Path) -> None:
 
     assert set(measure(network, walks, None)) == {"MAE", "CS(1)", "CS(5)", "CS(10)"}
     assert json.loads((run / "card.json").read_text())["recipe"]["num_ages"] == 20
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_the_bundled_checkpoint_reaches_its_figures_on_other_walkers() -> None:
+    checkpoint = read_manifest(bundled_weights_dir())["glcnn-walker"]
+    walks = load_geis("synthetic:3:2000", "test", checkpoint.preprocessing.size)
+
+    row = measure(load_network(checkpoint, bundled_weights_dir()), walks, checkpoint.interval)
+
+    assert row == pytest.approx(checkpoint.measured[walks.source], abs=0.05)

@@ -42,10 +42,13 @@ def new_shots(embeddings: Embeddings, camera: str | None = None) -> list[NewShot
 
 
 def open_store(
-    data_dir: Path, build_index: IndexBuilder = FaissIndex.build, clock: Callable[[], float] = lambda: 0.0
+    data_dir: Path,
+    build_index: IndexBuilder = FaissIndex.build,
+    clock: Callable[[], float] = lambda: 0.0,
+    url: str | None = None,
 ) -> GalleryStore:
     """Open a store with a gallery `people`."""
-    store = GalleryStore.open(data_dir, build_index=build_index, clock=clock)
+    store = GalleryStore.open(data_dir, url=url, build_index=build_index, clock=clock)
     if "people" not in store.names():
         store.create("people", CHECKPOINT, DIM)
     return store
@@ -120,6 +123,30 @@ class DictIndex:
     def compacted(self) -> "DictIndex":
         """As it is."""
         return self
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where galleries are kept: in a file of a folder, or in the database of a URL."""
+
+    data_dir: Path
+    url: str | None = None
+
+    def open(
+        self, build_index: IndexBuilder = FaissIndex.build, clock: Callable[[], float] = lambda: 0.0
+    ) -> GalleryStore:
+        """Open a store with a gallery `people`."""
+        return open_store(self.data_dir, build_index, clock, self.url)
+
+
+class Clock:
+    """Tells the time that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class ByHand(Executor):

@@ -1,25 +1,129 @@
 """Erased means gone: from answers, from the index, and from every file of the data directory."""
 
 import random
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from app.gallery.domain import Embeddings, NewShot
+from app.gallery.domain import Embeddings, NewShot, Retention
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.gallery import GalleryStore
-from tests.app.gallery.support import CHECKPOINT, random_vectors
+from tests.app.gallery.support import CHECKPOINT, DIM, Clock, open_store, random_vectors
+
+NAMES = ("ann", "bob", "cy")
+ROWS = random_vectors(10, seed=21)
 
 
 def bytes_on_disk(data_dir: Path) -> bytes:
     """Everything in the data directory."""
-    return b"".join(path.read_bytes() for path in sorted(data_dir.iterdir()))
+    return b"".join(path.read_bytes() for path in sorted(data_dir.rglob("*")) if path.is_file())
 
 
 def traces_of(rows: Embeddings, disk: bytes) -> int:
     """How many rows (N, D) have left any four numbers in a row on the disk."""
     quarters = np.arange(0, rows.shape[1], 4)
     return sum(any(row[at : at + 4].tobytes() in disk for at in quarters) for row in rows)
+
+
+def tables_with(data_dir: Path, text: str) -> set[str]:
+    """The tables that hold a text anywhere."""
+    with closing(sqlite3.connect(data_dir / "gallery.sqlite3")) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name for name in names if text in str(connection.execute(f"SELECT * FROM {name}").fetchall())}
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[GalleryStore]:
+    """A store that compacts after every change, with ann, bob and cy of three shots each, and a gallery `others`."""
+    clock = Clock()
+    store = open_store(tmp_path, partial(FaissIndex.build, compact_after=1), clock)
+    store.create("others", CHECKPOINT, DIM)
+    for number, name in enumerate(NAMES):
+        clock.now += 10
+        shots = [NewShot(row, str(row[0])) for row in ROWS[3 * number : 3 * number + 3]]
+        store.enrol("people", name, shots, CHECKPOINT)
+    yield store
+    store.close()
+
+
+def shot_ids(store: GalleryStore, name: str) -> list[str]:
+    return [shot.shot_id for shot in store.shots("people", name)]
+
+
+def erase_shot(store: GalleryStore) -> None:
+    store.delete_shot("people", "ann", shot_ids(store, "ann")[0])
+
+
+def erase_identity(store: GalleryStore) -> None:
+    store.delete_identity("people", "ann")
+
+
+def erase_gallery(store: GalleryStore) -> None:
+    store.delete("people")
+
+
+def let_expire(store: GalleryStore) -> None:
+    store.update("people", None, None, Retention(10))
+    assert store.sweep() == 6
+
+
+def erase_after_merge(store: GalleryStore) -> None:
+    store.merge("people", "bob", "ann")
+    store.delete_identity("people", "bob")
+
+
+def erase_after_move(store: GalleryStore) -> None:
+    store.move_shots("people", "ann", shot_ids(store, "ann")[:2], "cy")
+    store.delete_identity("people", "cy")
+
+
+def erase_after_rename(store: GalleryStore) -> None:
+    store.rename("people", "ann", "zoe")
+    store.delete_identity("people", "zoe")
+
+
+def erase_after_transfer(store: GalleryStore) -> None:
+    store.transfer("people", "ann", "others")
+    store.delete("others")
+
+
+def merge_duplicates(store: GalleryStore) -> None:
+    """The same picture with another embedding, as another checkpoint's rounding gives, is kept once."""
+    store.enrol("people", "eve", [NewShot(ROWS[9], str(ROWS[0, 0]))], CHECKPOINT)
+    assert len(store.merge("people", "ann", "eve").duplicates) == 1
+
+
+@pytest.mark.parametrize(
+    ("erase", "gone"),
+    [
+        (erase_shot, [0]),
+        (erase_identity, [0, 1, 2]),
+        (erase_gallery, list(range(9))),
+        (let_expire, list(range(6))),
+        (erase_after_merge, list(range(6))),
+        (erase_after_move, [0, 1, 6, 7, 8]),
+        (erase_after_rename, [0, 1, 2]),
+        (erase_after_transfer, [0, 1, 2]),
+        (merge_duplicates, [9]),
+    ],
+)
+def test_no_file_holds_what_was_erased_in_any_way(
+    people: GalleryStore, tmp_path: Path, erase: Callable[[GalleryStore], None], gone: list[int]
+) -> None:
+    kept = sorted(set(range(9)) - set(gone))
+    assert traces_of(ROWS[:9], bytes_on_disk(tmp_path)) == 9
+
+    erase(people)
+
+    for _ in range(2):
+        disk = bytes_on_disk(tmp_path)
+        assert (traces_of(ROWS[gone], disk), traces_of(ROWS[kept], disk)) == (0, len(kept))
+        people.close()
 
 
 @pytest.mark.parametrize("dim", [16, 512, 2048])
@@ -76,7 +180,7 @@ def test_room_of_erased_shots_is_used_again(tmp_path: Path) -> None:
     assert sizes[-1] < 1.2 * sizes[0]
 
 
-def test_an_erased_identity_leaves_no_picture_hash_and_no_name(tmp_path: Path) -> None:
+def test_an_erased_identity_leaves_its_id_in_the_audit_trail_and_nothing_else(tmp_path: Path) -> None:
     store = GalleryStore.open(tmp_path)
     store.create("people", CHECKPOINT, 16)
     shot = NewShot(random_vectors(1, 0)[0], "0123abcd" * 8, "camera-of-ann", 1.0, {"note": "tall-person"})
@@ -85,6 +189,7 @@ def test_an_erased_identity_leaves_no_picture_hash_and_no_name(tmp_path: Path) -
     store.delete_identity("people", "ann-1845")
 
     disk = bytes_on_disk(tmp_path)
-    for trace in (b"0123abcd", b"camera-of-ann", b"tall-person", b"ann-1845", b"Ann-Label", b"key-of-ann"):
+    for trace in (b"0123abcd", b"camera-of-ann", b"tall-person", b"Ann-Label", b"key-of-ann"):
         assert trace not in disk
     store.close()
+    assert tables_with(tmp_path, "ann-1845") == {"audit_entries"}

@@ -9,7 +9,7 @@ from app.gallery.backup import read_log
 from app.gallery.domain import NewShot
 from app.gallery.errors import UnknownIdentity
 from app.gallery.gallery import GalleryStore
-from tests.app.gallery.support import CHECKPOINT, DIM, new_shots, random_vectors
+from tests.app.gallery.support import CHECKPOINT, DIM, new_shots, open_store, random_vectors
 
 ROWS = random_vectors(6, seed=11)
 
@@ -50,7 +50,8 @@ def test_an_identity_without_shots_is_exported_too(store: GalleryStore) -> None:
     assert (exported.identity.metadata, exported.embeddings.shape) == ({"note": "expected"}, (0, DIM))
 
 
-def test_an_export_is_entered_in_the_trail(store: GalleryStore, tmp_path: Path) -> None:
+def test_an_export_is_entered_in_the_trail(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
     store.put_identity("people", "dee", None, {})
     store.export("people", "dee")
     store.close()

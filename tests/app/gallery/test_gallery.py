@@ -1,7 +1,6 @@
 """What a gallery promises to those who enrol, list, change and search."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from app.gallery.errors import (
     UnknownShot,
 )
 from app.gallery.gallery import GalleryStore
-from tests.app.gallery.support import CHECKPOINT, DIM, new_shots, open_store, random_vectors
+from tests.app.gallery.support import CHECKPOINT, DIM, Place, new_shots, random_vectors
 
 ROWS = random_vectors(20, seed=7)
 
@@ -55,8 +54,8 @@ def test_an_enrolled_person_is_found(store: GalleryStore) -> None:
     assert ranking.gallery_version == 2
 
 
-def test_a_gallery_is_the_same_after_it_was_closed_and_opened(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+def test_a_gallery_is_the_same_after_it_was_closed_and_opened(place: Place) -> None:
+    store = place.open()
     enrol(store, "ann", 0, 1, 2)
     enrol(store, "bob", 3)
     store.put_identity("people", "cy", "Cy", {"age": 4})
@@ -70,7 +69,7 @@ def test_a_gallery_is_the_same_after_it_was_closed_and_opened(tmp_path: Path) ->
 
     before = state(store)
     store.close()
-    reopened = open_store(tmp_path)
+    reopened = place.open()
 
     assert state(reopened) == before
     reopened.close()
@@ -136,8 +135,8 @@ def test_a_label_is_kept_until_another_is_given(store: GalleryStore) -> None:
     assert store.search("people", ROWS[:1], Search(1), CHECKPOINT).identities[0].label == "Anna"
 
 
-def test_a_shot_is_listed_as_it_was_enrolled(tmp_path: Path) -> None:
-    store = open_store(tmp_path, clock=lambda: 1234.5)
+def test_a_shot_is_listed_as_it_was_enrolled(place: Place) -> None:
+    store = place.open(clock=lambda: 1234.5)
     shot = NewShot(ROWS[0], "ab" * 32, "c3", 99.25, {"bib": "é\u2028", "n": [1, None]}, 0.5)
     shot_id = store.enrol("people", "ann", [shot], CHECKPOINT).shots[0].shot_id
 
@@ -248,9 +247,9 @@ def test_a_key_that_comes_with_something_else_is_refused(
     assert store.info("people").version == 1
 
 
-def test_a_key_is_forgotten_after_a_day_and_with_its_identity(tmp_path: Path) -> None:
+def test_a_key_is_forgotten_after_a_day_and_with_its_identity(place: Place) -> None:
     now = [0.0]
-    store = open_store(tmp_path, clock=lambda: now[0])
+    store = place.open(clock=lambda: now[0])
 
     def send(key: str, number: int) -> str:
         shots = new_shots(ROWS[[number]])

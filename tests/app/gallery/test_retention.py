@@ -9,23 +9,12 @@ import pytest
 
 from app.gallery.backup import make_backup, read_log, restore_backup
 from app.gallery.domain import NewShot, Retention, Search
-from app.gallery.faiss_index import FaissIndex
 from app.gallery.gallery import GalleryStore
 from app.gallery.retention import ERASED_AT_ONCE
 from app.gallery.sweeper import sweeping
-from tests.app.gallery.support import CHECKPOINT, DIM, new_shots, open_store, random_vectors
+from tests.app.gallery.support import CHECKPOINT, DIM, Clock, Place, new_shots, open_store, random_vectors
 
 ROWS = random_vectors(10, seed=3)
-
-
-class Clock:
-    """Tells the time that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -34,9 +23,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[GalleryStore]:
+def store(place: Place, clock: Clock) -> Iterator[GalleryStore]:
     """A store whose gallery `people` keeps shots for a minute."""
-    store = open_store(tmp_path / "data", clock=clock)
+    store = place.open(clock=clock)
     store.update("people", None, None, Retention(60))
     yield store
     store.close()
@@ -98,18 +87,18 @@ def test_what_says_nothing_of_retention_leaves_it(store: GalleryStore) -> None:
     assert store.update("people", "All", None).ttl_seconds == 60
 
 
-def test_the_limit_is_still_there_after_a_restart(store: GalleryStore, clock: Clock, tmp_path: Path) -> None:
+def test_the_limit_is_still_there_after_a_restart(store: GalleryStore, clock: Clock, place: Place) -> None:
     enrol(store, "ann", 0)
     store.close()
     clock.now += 61
 
-    again = open_store(tmp_path / "data", clock=clock)
+    again = place.open(clock=clock)
 
     assert (again.info("people").ttl_seconds, again.sweep(), names(again)) == (60, 1, {})
     again.close()
 
 
-def test_a_swept_gallery_is_the_same_after_a_restart(store: GalleryStore, clock: Clock, tmp_path: Path) -> None:
+def test_a_swept_gallery_is_the_same_after_a_restart(store: GalleryStore, clock: Clock, place: Place) -> None:
     enrol(store, "ann", 0, 1)
     clock.now += 40
     enrol(store, "ann", 2)
@@ -119,13 +108,15 @@ def test_a_swept_gallery_is_the_same_after_a_restart(store: GalleryStore, clock:
     before = store.info("people"), store.search("people", ROWS[:4], Search(5), CHECKPOINT)
     store.close()
 
-    again = open_store(tmp_path / "data", FaissIndex.build, clock)
+    again = place.open(clock=clock)
 
     assert (again.info("people"), again.search("people", ROWS[:4], Search(5), CHECKPOINT)) == before
     again.close()
 
 
-def test_a_restored_backup_forgets_what_was_too_old(store: GalleryStore, clock: Clock, tmp_path: Path) -> None:
+def test_a_restored_backup_forgets_what_was_too_old(clock: Clock, tmp_path: Path) -> None:
+    store = open_store(tmp_path / "data", clock=clock)
+    store.update("people", None, None, Retention(60))
     enrol(store, "ann", 0)
     clock.now += 30
     enrol(store, "bob", 1)

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from app.gallery.audit import set_actor
+from app.gallery.audit import Deed, set_actor
 from app.gallery.backup import read_log
 from app.gallery.domain import Search
 from app.gallery.errors import StorageFailure, UnknownIdentity
 from app.gallery.gallery import GalleryStore
-from app.gallery.trail import Deed, Trail
+from app.gallery.trail import Trail
 from tests.app.gallery.support import CHECKPOINT, new_shots, open_store, random_vectors
 
 DEED = Deed(1.0, "key", "query", "people", None, {})
