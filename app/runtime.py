@@ -80,7 +80,7 @@ async def open_runtime(settings: Settings, metrics: Metrics | None = None) -> As
     machine = _machine(settings, metrics)
     async with AsyncExitStack() as stack:
         doorway = stack.enter_context(open_doorway(settings))
-        store = await asyncio.to_thread(GalleryStore.open, settings.data_dir)
+        store = await asyncio.to_thread(GalleryStore.open, settings.data_dir, url=settings.database_url)
         stack.callback(store.close)
         stack.enter_context(sweeping(store.sweep))
         embedder = await stack.enter_async_context(_serve_reid(settings, machine))

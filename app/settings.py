@@ -3,12 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _names(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+def with_driver(url: str) -> str:
+    """The URL of a database as PostgreSQL's own tools take it, as SQLAlchemy does; others stay."""
+    scheme, separator, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if separator and scheme in ("postgres", "postgresql") else url
 
 
 class Settings(BaseSettings):
@@ -19,6 +25,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     data_dir: Path = Field(Path("data"), description="Folder that holds everything the service writes.")
+    database_url: Annotated[str, AfterValidator(with_driver)] | None = Field(
+        None, description="Database of galleries and keys: postgresql://…; files in the data folder if not given."
+    )
     weights_dir: Path | None = Field(None, description="Folder with manifest.toml; the bundled one if not given.")
     reid_model: str = Field("rga-market1501-compact", description="Checkpoint of the manifest that embeds crops.")
     pose_models: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_names)] = Field(

@@ -12,10 +12,14 @@ from app.access.callers import Scope, parse_scopes
 from app.access.keys import Key, KeyStore
 from app.access.opening import keys_url
 from app.commands.console import fail, say
+from app.settings import with_driver
 
 keys = typer.Typer(no_args_is_help=True, help="API keys: who may do what, and where.")
 ALL_SCOPES = ", ".join(scope.value for scope in Scope)
 DataDir = Annotated[Path, typer.Option(help="Data folder of the service.", envvar="GAITKEEPER_DATA_DIR")]
+DatabaseUrl = Annotated[
+    str | None, typer.Option(help="Database of the service, if it has one.", envvar="GAITKEEPER_DATABASE_URL")
+]
 
 
 @keys.command()
@@ -26,13 +30,14 @@ def create(
         list[str] | None, typer.Option(help="Gallery that the key is bound to; repeatable.", show_default="every one")
     ] = None,
     data_dir: DataDir = Path("data"),
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Make a key and print it. It cannot be shown again: only its hash is kept."""
     try:
         scopes = parse_scopes(scope)
         if Scope.ADMIN in scopes and gallery:
             raise ValueError("a key with the scope 'admin' cannot be bound to galleries")
-        with _store(data_dir) as store:
+        with _store(data_dir, database_url) as store:
             text = store.create(name, scopes, frozenset(gallery) if gallery else None)
     except (ValueError, OSError, SQLAlchemyError) as error:
         fail(str(error))
@@ -41,13 +46,15 @@ def create(
 
 @keys.command(name="list")
 def list_(
-    data_dir: DataDir = Path("data"), as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    data_dir: DataDir = Path("data"),
+    database_url: DatabaseUrl = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the keys, without their secrets."""
     try:
-        with _store(data_dir) as store:
+        with _store(data_dir, database_url) as store:
             found = store.list()
-    except (OSError, SQLAlchemyError) as error:
+    except (ValueError, OSError, SQLAlchemyError) as error:
         fail(str(error))
     if as_json:
         say(json.dumps([_described(key) for key in found]))
@@ -62,20 +69,24 @@ def list_(
 
 @keys.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="Id that `keys list` shows.")], data_dir: DataDir = Path("data")
+    key_id: Annotated[str, typer.Argument(help="Id that `keys list` shows.")],
+    data_dir: DataDir = Path("data"),
+    database_url: DatabaseUrl = None,
 ) -> None:
     """End a key; running servers refuse it from their next request on."""
     try:
-        with _store(data_dir) as store:
+        with _store(data_dir, database_url) as store:
             revoked = store.revoke(key_id)
-    except (OSError, SQLAlchemyError) as error:
+    except (ValueError, OSError, SQLAlchemyError) as error:
         fail(str(error))
     if not revoked:
         fail(f"there is no key {key_id!r} that is not revoked")
     say(f"revoked {key_id}")
 
 
-def _store(data_dir: Path) -> KeyStore:
+def _store(data_dir: Path, database_url: str | None) -> KeyStore:
+    if database_url is not None:
+        return KeyStore(with_driver(database_url))
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return KeyStore(keys_url(data_dir))
 
