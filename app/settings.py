@@ -29,7 +29,7 @@ class Settings(BaseSettings):
         None, description="Database of galleries and keys: postgresql://…; files in the data folder if not given."
     )
     weights_dir: Path | None = Field(None, description="Folder with manifest.toml; the bundled one if not given.")
-    reid_model: str = Field("rga-market1501-compact", description="Checkpoint of the manifest that embeds crops.")
+    reid_model: str = Field("resnet18-market1501-compact", description="Checkpoint of the manifest that embeds crops.")
     pose_models: Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_names)] = Field(
         None,
         description="Checkpoints that find keypoints, with commas between; the first is the default. Those that are"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def open_set(
     data: Annotated[list[Path], typer.Option(help="Data set folder, in a layout of `evaluate reid`; repeatable.")],
-    model: Model = "rga-market1501-compact",
+    model: Model = "resnet18-market1501-compact",
     weights_dir: WeightsDir = None,
     draws: Annotated[int, typer.Option(min=1, help="How often half of the people are drawn.")] = 10,
     plots: Annotated[Path | None, typer.Option(help="Folder for an SVG of the rates and one of probabilities.")] = None,

@@ -16,7 +16,7 @@ Reranking = Literal["k_reciprocal"]
 
 def reid(
     data: Annotated[list[Path], typer.Option(help="Data set folder, in one of the layouts; repeatable.")],
-    model: Model = "rga-market1501-compact",
+    model: Model = "resnet18-market1501-compact",
     weights_dir: WeightsDir = None,
     boxes: Annotated[Boxes | None, typer.Option(help="Of CUHK03.", show_default="each")] = None,
     protocol: Annotated[Protocol, typer.Option(help="The first is also CUHK03's new one.")] = "market",

@@ -25,7 +25,7 @@ def precision(
     runtime: Annotated[Literal["auto", "torch", "onnxruntime", "openvino"], typer.Option(help="What computes.")] = (
         "auto"
     ),
-    model: Annotated[str, typer.Option(help="Checkpoint of the manifest.")] = "rga-market1501-compact",
+    model: Annotated[str, typer.Option(help="Checkpoint of the manifest.")] = "resnet18-market1501-compact",
     weights_dir: Annotated[
         Path | None, typer.Option(help="Folder with manifest.toml.", show_default="the bundled one")
     ] = None,

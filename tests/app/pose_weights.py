@@ -35,7 +35,10 @@ def with_bundled(weights_dir: Path) -> Path:
     bundled = bundled_weights_dir()
     weights_dir.mkdir(parents=True, exist_ok=True)
     (weights_dir / "golden").mkdir(exist_ok=True)
-    for source in (*bundled.glob("rga-market1501-compact.safetensors"), *bundled.glob("golden/rga-market1501*.npy")):
+    for source in (
+        *bundled.glob("resnet18-market1501-compact.safetensors"),
+        *bundled.glob("golden/resnet18-market1501*.npy"),
+    ):
         (weights_dir / source.relative_to(bundled)).symlink_to(source)
     (weights_dir / "manifest.toml").write_text((bundled / "manifest.toml").read_text())
     return weights_dir

@@ -47,7 +47,7 @@ def test_metrics_tell_what_the_networks_did_and_name_nobody(client: httpx.Client
     assert answer.headers["content-type"].startswith("text/plain; version=")
     lines = answer.text.splitlines()
     for name in ("queue_seconds_count", "forward_seconds_count", "batch_size_sum", "waiting_items", "network_ready"):
-        assert any(line.startswith(f'gaitkeeper_{name}{{network="rga-market1501-compact"') for line in lines), name
+        assert any(line.startswith(f'gaitkeeper_{name}{{network="resnet18-market1501-compact"') for line in lines), name
     assert any(line.startswith("gaitkeeper_shed_total{") and 'reason="deadline"' in line for line in lines)
     assert any(line.startswith('gaitkeeper_gallery_size{gallery="default"') for line in lines)
     assert "process_resident_memory_bytes" in answer.text

@@ -9,7 +9,7 @@ def test_the_service_is_alive_and_ready(client: httpx.Client) -> None:
 def test_models_say_licence_data_and_figures(client: httpx.Client) -> None:
     (model,) = (found for found in client.get("/v1/models").json()["models"] if found["task"] == "reid")
 
-    assert model["name"] == "rga-market1501-compact"
+    assert model["name"] == "resnet18-market1501-compact"
     assert model["commercial_use"] is False
     assert "research" in model["licence"].lower()
     assert model["trained_on"]

@@ -10,7 +10,7 @@ from tritonclient.utils import InferenceServerException
 
 from tests.app.conftest import Server
 
-NETWORK = "rga-market1501-compact"
+NETWORK = "resnet18-market1501-compact"
 ROWS = np.random.default_rng(0).standard_normal((3, 3, 128, 64)).astype(np.float32)
 
 
