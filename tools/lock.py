@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 # The build back end, because the project is installed without build isolation (which would download it again).
 ALWAYS = {"setuptools"}
-BUNDLED_WITH_TORCH = ("nvidia-", "cuda-", "triton")
+BUNDLED_WITH_TORCH = ("nvidia-", "cuda-")
 
 
 def closure(name: str, extras: set[str], found: set[str]) -> set[str]:
@@ -25,7 +25,7 @@ def closure(name: str, extras: set[str], found: set[str]) -> set[str]:
         if requirement.marker and not any(requirement.marker.evaluate(e) for e in environments):
             continue
         needed = canonicalize_name(requirement.name)
-        if needed not in found and not needed.startswith(BUNDLED_WITH_TORCH):
+        if needed not in found and needed != "triton" and not needed.startswith(BUNDLED_WITH_TORCH):
             found.add(needed)
             closure(needed, set(requirement.extras), found)
     return found
@@ -39,7 +39,7 @@ def pins(names: set[str]) -> str:
 def main() -> None:
     """Write both files."""
     runtime = closure("gaitkeeper", set(), set()) | ALWAYS
-    development = closure("gaitkeeper", {"dev"}, set()) - runtime
+    development = closure("gaitkeeper", {"dev"}, set()) - runtime - {"gaitkeeper"}
     (ROOT / "requirements.lock").write_text(pins(runtime))
     (ROOT / "requirements-dev.lock").write_text(pins(development))
     sys.stdout.write(f"{len(runtime)} packages to run, {len(development)} more to develop\n")
