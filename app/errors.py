@@ -57,9 +57,7 @@ PROTECTED = ProblemKind("protected", HTTPStatus.CONFLICT, "This cannot be remove
 IDEMPOTENCY_CONFLICT = ProblemKind(
     "idempotency-conflict", HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used for something else"
 )
-NOT_CALIBRATED = ProblemKind(
-    "not-calibrated", HTTPStatus.UNPROCESSABLE_ENTITY, "There is no calibration to decide by"
-)
+NOT_CALIBRATED = ProblemKind("not-calibrated", HTTPStatus.UNPROCESSABLE_ENTITY, "There is no calibration to decide by")
 TOO_FEW_COMPARISONS = ProblemKind(
     "too-few-comparisons", HTTPStatus.UNPROCESSABLE_ENTITY, "There is too little to fit a calibration on"
 )

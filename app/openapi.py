@@ -65,6 +65,16 @@ def gait_upload(
     }
 
 
+TENSORS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
+"""Answers of the Open Inference Protocol: JSON, or JSON with binary data behind it."""
+
 TEXT: dict[str, Any] = {
     "response_class": PlainTextResponse,
     "responses": PROBLEMS | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},

@@ -39,7 +39,10 @@ def open_doorway(settings: Settings) -> Iterator[Doorway]:
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     limits = QuotaLimits(settings.quota_requests, settings.quota_images, settings.quota_kilobytes)
-    with KeyStore(settings.database_url or keys_url(settings.data_dir)) as store, ThreadPoolExecutor(2, "keys") as threads:
+    with (
+        KeyStore(settings.database_url or keys_url(settings.data_dir)) as store,
+        ThreadPoolExecutor(2, "keys") as threads,
+    ):
         gate = open_gate(settings.access, settings.host, store)
         if gate.is_open:
             log.warning("no API keys are asked for: whoever reaches %s may do everything", settings.host)

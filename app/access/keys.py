@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.access.callers import Scope
 from app.access.secrets import KeyText, hash_secret, new_key
@@ -76,14 +76,18 @@ class KeyStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(make_url(url))
+        try:
+            self._engine = create_engine(make_url(url), pool_pre_ping=True)
+        except (ArgumentError, ImportError) as error:
+            raise UnusableKeysError(f"the database URL cannot be used: {error}") from error
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _configure_sqlite)
         try:
             _metadata.create_all(self._engine)
         except DBAPIError as error:
             self._engine.dispose()
-            raise UnusableKeysError(f"the API keys cannot be used: {error.orig}") from error
+            reason = " ".join(str(error.orig).split())
+            raise UnusableKeysError(f"the API keys cannot be used: {reason}") from error
 
     def __enter__(self) -> Self:
         return self

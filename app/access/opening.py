@@ -15,7 +15,7 @@ class UnsafeStartError(ValueError):
 
 
 def keys_url(data_dir: Path) -> str:
-    """Where a service without a database of its own keeps its keys: a file for its owner alone, made if it is not there."""
+    """Where a service without a database by URL keeps its keys: a file for its owner alone, made if it is not there."""
     file = data_dir.resolve() / "keys.sqlite"
     file.touch(mode=0o600)
     return f"sqlite:///{file}"

@@ -6,7 +6,8 @@ change and its entry are on disk together or not at all.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -118,11 +119,12 @@ def continue_with(connection: Connection, entries: Sequence[AuditEntry]) -> None
         connection.execute(insert(audit_entries), [asdict(entry) for entry in entries])
 
 
-def read_entries(connection: Connection, after: int = 0) -> Iterator[AuditEntry]:
+def read_entries(connection: Connection, after: int = 0) -> Generator[AuditEntry, None, None]:
     """All entries after a number, in order."""
     wanted = select(audit_entries).where(audit_entries.c.sequence > after).order_by(audit_entries.c.sequence)
-    for row in connection.execute(wanted.execution_options(yield_per=READ_AT_ONCE)):
-        yield AuditEntry(**row._mapping)
+    with connection.execute(wanted.execution_options(yield_per=READ_AT_ONCE)) as rows:
+        for row in rows:
+            yield AuditEntry(**row._mapping)
 
 
 def verify(connection: Connection) -> Chain:
@@ -132,13 +134,14 @@ def verify(connection: Connection) -> Chain:
         BrokenChainError: an entry does not fit the one before it.
     """
     count, head = 0, BEGINNING
-    for entry in read_entries(connection):
-        count += 1
-        if entry.sequence != count:
-            raise BrokenChainError(count, "is missing")
-        head = _hash(entry, head)
-        if entry.hash != head:
-            raise BrokenChainError(count, "was changed, or an earlier one was replaced")
+    with closing(read_entries(connection)) as entries:
+        for entry in entries:
+            count += 1
+            if entry.sequence != count:
+                raise BrokenChainError(count, "is missing")
+            head = _hash(entry, head)
+            if entry.hash != head:
+                raise BrokenChainError(count, "was changed, or an earlier one was replaced")
     return Chain(count, head)
 
 

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from app.gallery.errors import StorageFailure
 from app.gallery.ownership import Ownership, prepare_postgres
@@ -48,9 +48,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         serializer = partial(json.dumps, ensure_ascii=False, allow_nan=False)
-        self._embedded = make_url(url).get_backend_name() == "sqlite"
+        parsed = _parsed(url)
+        self._embedded = parsed.get_backend_name() == "sqlite"
         # A server may have been restarted since a connection was last used.
-        self._engine = create_engine(url, json_serializer=serializer, pool_pre_ping=not self._embedded)
+        self._engine = create_engine(parsed, json_serializer=serializer, pool_pre_ping=not self._embedded)
         # SQLite has one writer at a time and polls for its turn; waiting here is fair and costs nothing.
         self._writing = threading.Lock()
         self._closed = False
@@ -147,6 +148,15 @@ class Database:
             self._residue, reason = True, f"because of its disk: {error}"
         if self._residue:
             log.warning("erased records stay in the write-ahead log %s", reason)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect().import_dbapi()
+    except (ArgumentError, ImportError) as error:
+        raise StorageFailure(f"the database URL cannot be used: {error}") from error
+    return parsed
 
 
 def _prepare_sqlite(engine: Engine) -> None:

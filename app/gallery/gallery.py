@@ -86,8 +86,8 @@ class GalleryStore:
         with ExitStack() as resources:
             if data_dir is not None:
                 resources.enter_context(closing(DirectoryLock(data_dir)))
-            if url is None:
-                (data_dir / DATABASE_FILE).touch(mode=0o600)
+                if url is None:
+                    (data_dir / DATABASE_FILE).touch(mode=0o600)
             database = resources.enter_context(closing(Database(url or f"sqlite:///{data_dir}/{DATABASE_FILE}")))
             store = cls(database, build_index, clock)
             store._resources = resources.pop_all()

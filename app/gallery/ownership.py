@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine, event, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
@@ -19,10 +20,10 @@ def prepare_postgres(engine: Engine) -> None:
     """Make every commit wait for the disk."""
 
     @event.listens_for(engine, "connect")
-    def configure(connection: object, _record: object) -> None:
-        with connection.cursor() as cursor:  # type: ignore[attr-defined]  the driver's connection has no common type
+    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's connection has no common type
+        with connection.cursor() as cursor:
             cursor.execute(DURABLE)
-        connection.commit()  # type: ignore[attr-defined]
+        connection.commit()
 
 
 class Ownership:

@@ -85,8 +85,8 @@ async def model_ready(runtime: Running, network: Network) -> Mapping[str, object
     return {"name": name, "ready": True}
 
 
-@router.post(MODEL + "/infer")
-@router.post(MODEL_VERSION + "/infer")
+@router.post(MODEL + "/infer", responses=openapi.TENSORS)
+@router.post(MODEL_VERSION + "/infer", responses=openapi.TENSORS)
 async def infer(request: Request, runtime: Running, network: Network) -> Response:
     """Run prepared tensors; what a network wants to see is in `/v1/models` (size, mean, deviation)."""
     let_in(request)

@@ -39,11 +39,13 @@ class PostgresServer:
 
     def new_url(self) -> str:
         """Where an empty schema is, as SQLAlchemy takes it."""
+        # Part of an extra.
         import psycopg
+        from psycopg.sql import SQL, Identifier
 
         name = f"s{secrets.token_hex(6)}"
         with closing(psycopg.connect(host=str(self._folder), user="gaitkeeper", dbname="postgres")) as connection:
-            connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[call-overload]  a name cannot be a parameter
+            connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(name)))
             connection.commit()
         options = quote(f"-csearch_path={name}")
         return f"postgresql+psycopg://gaitkeeper@/postgres?host={quote(str(self._folder), safe='')}&options={options}"

@@ -6,11 +6,18 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from app.gallery.domain import NewShot, Search, ShotFilter
 from app.gallery.errors import IdentityExists, UnknownIdentity, UnknownShot
-from tests.app.gallery.support import CHECKPOINT, DIM, open_store, sign_vectors
+from tests.app.gallery.postgres import PostgresServer
+from tests.app.gallery.support import CHECKPOINT, DIM, Place, sign_vectors
 
 ROWS = sign_vectors(60, seed=31)
 GALLERIES = ("people", "others")
@@ -23,10 +30,11 @@ pictures = st.lists(st.integers(0, len(ROWS) - 1), min_size=1, max_size=4)
 class GalleryMachine(RuleBasedStateMachine):
     """The model: gallery -> identity -> picture -> camera."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str | None = None) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.store = open_store(Path(self.folder.name))
+        self.place = Place(Path(self.folder.name), url)
+        self.store = self.place.open()
         self.store.create("others", CHECKPOINT, DIM)
         self.model: dict[str, dict[str, dict[int, str]]] = {gallery: {} for gallery in GALLERIES}
         self.versions = dict.fromkeys(GALLERIES, 0)
@@ -126,7 +134,7 @@ class GalleryMachine(RuleBasedStateMachine):
     def open_anew(self) -> None:
         before = self.store.list()
         self.store.close()
-        self.store = open_store(Path(self.folder.name))
+        self.store = self.place.open()
         assert self.store.list() == before
 
     @rule(gallery=galleries, row=st.integers(0, len(ROWS) - 1), cameras=st.none() | st.just(frozenset({"c1"})))
@@ -155,3 +163,12 @@ class GalleryMachine(RuleBasedStateMachine):
 
 TestGallery = GalleryMachine.TestCase
 TestGallery.settings = settings(max_examples=10, stateful_step_count=20, deadline=None)
+
+
+def test_a_gallery_on_postgresql_does_the_same(postgres: PostgresServer) -> None:
+    class OnPostgres(GalleryMachine):
+        def __init__(self) -> None:
+            super().__init__(postgres.new_url())
+
+    few = settings(max_examples=4, stateful_step_count=15, deadline=None)
+    run_state_machine_as_test(OnPostgres, settings=few)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from typer.testing import CliRunner
 
+from app.cli import main
 from app.gallery.database import Database
 from app.gallery.domain import Search
 from app.gallery.errors import StorageFailure
@@ -93,6 +95,25 @@ def test_who_lost_the_database_to_another_service_writes_no_more(own_server: Pos
         enrol(store, "ann", 0)
 
     store.close()
+
+
+def test_the_audit_trail_is_read_while_the_service_runs(postgres: PostgresServer) -> None:
+    url = postgres.new_url()
+    store = GalleryStore.open(None, url=url)
+    store.create("people", CHECKPOINT, DIM)
+    enrol(store, "ann", 0)
+
+    arguments = ["audit", "verify", "--database-url", url.replace("+psycopg", "")]
+    intact = CliRunner().invoke(main, arguments)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE audit_entries SET actor = 'nobody' WHERE sequence = 2"))
+    engine.dispose()
+    changed = CliRunner().invoke(main, arguments)
+
+    store.close()
+    assert (intact.exit_code, intact.stdout.split()[:2]) == (0, ["2", "entries,"])
+    assert (changed.exit_code, "entry 2 was changed" in changed.stderr) == (1, True)
 
 
 def test_a_server_that_is_not_there_is_told_in_one_line() -> None:
