@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -42,7 +44,7 @@ def test_the_picture_that_is_drawn_on_stays_as_it_was() -> None:
     assert (image == GREY).all()
 
 
-def test_unsure_and_far_away_keypoints_are_not_drawn() -> None:
+def test_hopeless_and_far_away_keypoints_are_not_drawn() -> None:
     pose = standing(COCO_17, 400)
     nobody = Pose(pose.box, 0.0, pose.points, np.full(17, 0.1))
     elsewhere = Pose(pose.box, 0.9, pose.points + 1e12, pose.scores)
@@ -52,10 +54,36 @@ def test_unsure_and_far_away_keypoints_are_not_drawn() -> None:
         assert not (drawn == LEFT).all(axis=2).any()
 
 
+def test_what_the_network_is_unsure_of_shows_faintly() -> None:
+    pose = standing(COCO_17, 400)
+    unsure = replace(pose, scores=np.full(17, 0.3))
+    one_sure = replace(pose, scores=np.where(np.arange(17) == COCO_17.keypoints.index("left_knee"), 0.9, 0.3))
+
+    faint, mixed = (draw_poses(grey(400), [each], COCO_17) for each in (unsure, one_sure))
+
+    assert not (faint == LEFT).all(axis=2).any()
+    # Orange above grey is still orange: most red, least blue.
+    orange = (faint[:, :, 0] > GREY + 20) & (faint[:, :, 2] < GREY - 20)
+    assert orange.sum() > 100
+    # The sure knee shows in full, the limbs to its unsure neighbours do not.
+    knee = pose.points[COCO_17.keypoints.index("left_knee")]
+    rows, columns = np.nonzero((mixed == LEFT).all(axis=2))
+    assert rows.size > 0
+    assert np.hypot(columns - knee[0], rows - knee[1]).max() < 10
+
+
+def test_white_ground_and_dark_ground_both_show_the_box() -> None:
+    pose = Pose(np.array([50.0, 50.0, 100.0, 150.0]), 0.9, np.zeros((17, 2)), np.zeros(17))
+
+    for ground in (0, 255):
+        drawn = draw_poses(np.full((200, 200, 3), ground, np.uint8), [pose], COCO_17)
+        assert np.abs(drawn.astype(int) - ground).max() > 80
+
+
 def test_lines_grow_with_the_picture_but_stay_thin_on_small_persons() -> None:
     assert line_thickness((160, 120), standing(COCO_17, 160)) == 1
     assert line_thickness((4000, 3000), standing(COCO_17, 4000)) >= 16
-    assert line_thickness((4000, 3000), standing(COCO_17, 100)) == 1
+    assert line_thickness((4000, 3000), standing(COCO_17, 30)) == 1
 
 
 def test_sides_are_told_by_name() -> None:
