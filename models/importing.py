@@ -142,6 +142,8 @@ def store(converted: Converted, draft: Checkpoint, weights_dir: Path) -> Checkpo
         network = load_network(replace(checkpoint, file=unfinished.name), weights_dir)
         if checkpoint.task in ("reid", "pose", "gait"):
             write_golden(checkpoint, network, weights_dir)
+        # Written for the owner alone; a service may well run as another user.
+        unfinished.chmod(0o644)
         unfinished.replace(weights_dir / checkpoint.file)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Checking that the files of a data set are where its layout wants them, before anything long begins."""
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,3 +63,16 @@ def require_fields(rows: Sequence[Mapping[str, Any]], fields: Sequence[str], pat
         for field in fields:
             if field not in row:
                 raise ValueError(f"{path}: entry {number} has no {field!r}")
+
+
+def zip_members(path: Path) -> set[str]:
+    """The names in a zip file.
+
+    Raises:
+        ValueError: it is not one, or is incomplete.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return set(archive.namelist())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no zip file, or is incomplete: {error}") from error

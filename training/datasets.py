@@ -118,7 +118,7 @@ def decode_crops(crops: Sequence[CropFile]) -> list[NDArray[np.uint8]]:
 
 
 def _decode(data: bytes, name: str) -> NDArray[np.uint8]:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
     if image is None:
         raise ValueError(f"{name} is not a picture that can be read")
     return image.astype(np.uint8, copy=False)

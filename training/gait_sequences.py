@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.gait.gei import NoSilhouetteError, gait_energy_image
+from training.dataset_files import zip_members
 from training.progress import watched
 
 _SEQUENCE = re.compile(r"(?P<subject>[^/]+)/(?P<view>\d+)_(?P<take>\d+)/[^/]+\.png$", re.IGNORECASE)
@@ -70,10 +71,7 @@ def load_casia(path: Path, size: tuple[int, int]) -> RealWalks:
 def _names(path: Path) -> list[str]:
     if path.is_dir():
         return [str(file.relative_to(path)) for file in path.glob("*/*_*/*.png")]
-    if not zipfile.is_zipfile(path):
-        return []
-    with zipfile.ZipFile(path) as archive:
-        return archive.namelist()
+    return sorted(zip_members(path)) if path.suffix == ".zip" else []
 
 
 def _read(path: Path, frames: dict[tuple[str, str, str], list[str]]) -> Iterator[NDArray[np.bool_]]:

@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.dataset_files import read_json, require, require_any, require_pictures
+from training.dataset_files import read_json, require, require_any, require_pictures, zip_members
 
 MARKET_NAME = re.compile(r"(-?\d+)_c(\d+)")
 MARKET_FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
@@ -155,8 +155,7 @@ def _indexed(root: Path, wanted: Wanted) -> list[CropFile]:
     archives = sorted(root.glob("*.zip"))
     if not archives:
         return [CropFile(row["file"], int(row["pid"]), int(row["cam"]), root / row["file"]) for row in rows]
-    with zipfile.ZipFile(archives[0]) as archive:
-        members = set(archive.namelist())
+    members = zip_members(archives[0])
     paths = [row["file"] if row["file"] in members else f"images/{row['file']}" for row in rows]
     lost = [path for path in paths if path not in members]
     if lost:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.console import fail, say
-from app.commands.evaluate_options import Device, WeightsDir, open_checkpoint
+from app.commands.evaluate_options import Device, open_checkpoint
+from app.commands.weights_intake import WeightsDir, chosen_folder
 
 if TYPE_CHECKING:
     from training.datasets import ReidImages
@@ -28,7 +29,7 @@ def calibrate(
     It is written into the manifest. A checkpoint trained here gets its calibration from `weights release`; this is for
     imported ones. A gallery can be calibrated on its own shots: POST /v1/galleries/{gallery}/calibration.
     """
-    from models.checkpoint import CheckpointError, bundled_weights_dir
+    from models.checkpoint import CheckpointError
     from models.manifest import write_entry
     from training.reid_evaluation import embed
     from training.release import fit_default_calibration
@@ -40,7 +41,7 @@ def calibrate(
         calibration = fit_default_calibration(embeddings, people, who)
         if calibration is None:
             raise ValueError("there are too few people in these data to fit a calibration")
-        write_entry(weights_dir or bundled_weights_dir(), replace(checkpoint, calibration=calibration))
+        write_entry(chosen_folder(weights_dir), replace(checkpoint, calibration=calibration))
     except (CheckpointError, ValueError, OSError) as error:
         fail(str(error))
     say(f"{model}: {calibration.genuine} comparisons of one person, {calibration.impostors} of two; {who}")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.console import fail, say
-from app.commands.evaluate_options import AsJson, Device, Model, WeightsDir, open_checkpoint
+from app.commands.evaluate_options import AsJson, Device, Model, open_checkpoint
 from app.commands.table import say_table
+from app.commands.weights_intake import WeightsDir
 
 if TYPE_CHECKING:
     from training.open_set import People, Searches

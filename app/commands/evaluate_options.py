@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.weights_intake import chosen_folder
+
 if TYPE_CHECKING:
     from torch import nn
 
     from models.checkpoint import Checkpoint
 
 Model = Annotated[str, typer.Option(help="Checkpoint of the manifest.")]
-WeightsDir = Annotated[Path | None, typer.Option(help="Folder with manifest.toml.", show_default="the bundled one")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: the accelerator where there is one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with fractions instead of percent.")]
 
@@ -25,9 +26,9 @@ def open_checkpoint(model: str, task: str, weights_dir: Path | None, device: str
     """
     import torch
 
-    from models.checkpoint import bundled_weights_dir, load_network, read_manifest
+    from models.checkpoint import load_network, read_manifest
 
-    folder = weights_dir or bundled_weights_dir()
+    folder = chosen_folder(weights_dir)
     checkpoints = read_manifest(folder)
     if model not in checkpoints:
         raise ValueError(f"there is no checkpoint {model!r}; the manifest has {', '.join(sorted(checkpoints))}")

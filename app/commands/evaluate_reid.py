@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 import typer
 
 from app.commands.console import fail
-from app.commands.evaluate_options import AsJson, Device, Model, WeightsDir, mirrored_or_not, open_checkpoint
+from app.commands.evaluate_options import AsJson, Device, Model, mirrored_or_not, open_checkpoint
 from app.commands.table import say_table
+from app.commands.weights_intake import WeightsDir
 
 Protocol = Literal["market", "cuhk03-classic"]
 Boxes = Literal["labeled", "detected"]

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.commands.console import fail, say
+from app.commands.weights_intake import chosen_folder
 
 Format = Literal["onnx", "openvino", "torch-export"]
 
@@ -20,12 +21,12 @@ def export(
 ) -> None:
     """Write a network and its preprocessing card, after its answers were compared with torch's."""
     # Torch takes seconds to import; other commands should not wait for it.
-    from models.checkpoint import CheckpointError, bundled_weights_dir
+    from models.checkpoint import CheckpointError
     from models.manifest import find_checkpoint
     from models.runtimes.compiled import RuntimeUnusableError
     from models.runtimes.files import write_files
 
-    folder = weights_dir or bundled_weights_dir()
+    folder = chosen_folder(weights_dir)
     try:
         for path in write_files(find_checkpoint(name, folder), folder, format_, out):
             say(str(path))

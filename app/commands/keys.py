@@ -51,6 +51,8 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the keys, without their secrets."""
+    if database_url is None and not data_dir.is_dir():
+        fail(f"there is no folder {data_dir}")
     try:
         with _store(data_dir, database_url) as store:
             found = store.list()

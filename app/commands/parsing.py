@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+MAX_SIDE = 4096
+
 
 def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
     """KEY=VALUE pairs by key; values are integers, true, false, sizes or text.
@@ -29,7 +31,10 @@ def parse_size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if match is None:
         raise ValueError(f"{text!r} is no size; write it as HEIGHTxWIDTH, for example 256x192")
-    return int(match[1]), int(match[2])
+    height, width = int(match[1]), int(match[2])
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
+        raise ValueError(f"{text!r} is no size; both sides must be 1 to {MAX_SIDE}")
+    return height, width
 
 
 def _value(text: str) -> object:

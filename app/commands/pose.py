@@ -31,7 +31,9 @@ def pose(
     render: Annotated[bool, typer.Option("--render", help="Also write each picture with its skeletons.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a picture, a line each.")] = False,
     model: Annotated[str | None, typer.Option(help="Pose checkpoint.", show_default="the first available")] = None,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out persons with a lower score.")] = 0.0,
+    min_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Leave out persons with a lower score.", show_default="0.2")
+    ] = None,
     max_persons: Annotated[int, typer.Option(min=1, max=100, help="Persons in a picture at most.")] = 20,
     flip_test: Annotated[
         bool | None, typer.Option(help="Average with the mirrored picture.", show_default="as the model says")

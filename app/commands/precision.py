@@ -8,6 +8,7 @@ import typer
 
 from app.commands.console import fail
 from app.commands.table import say_table
+from app.commands.weights_intake import chosen_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +36,7 @@ def precision(
     # Torch takes seconds to import; other commands should not wait for it.
     import torch
 
-    from models.checkpoint import CheckpointError, bundled_weights_dir, load_network
+    from models.checkpoint import CheckpointError, load_network
     from models.manifest import find_checkpoint
     from models.predictors.reid import PersonEmbedder
     from models.runtimes.cache import FileCache
@@ -43,10 +44,12 @@ def precision(
     from training.reid_protocols import ReidProtocol, evaluate_reid, find_tests
     from training.release import figures
 
-    folder = weights_dir or bundled_weights_dir()
+    folder = chosen_folder(weights_dir)
     try:
         tests = [test for root in data for test in find_tests(root)]
         checkpoint = find_checkpoint(model, folder)
+        if checkpoint.task != "reid":
+            raise ValueError(f"{model} is a checkpoint for {checkpoint.task}, not for reid")
         network, seen = load_network(checkpoint, folder), checkpoint.preprocessing
         options = RuntimeOptions(torch.device("cpu"), runtime, precision)
         other = accelerate(network, checkpoint, options, FileCache(None))

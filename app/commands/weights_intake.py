@@ -84,6 +84,7 @@ def import_(
     if network not in models.names():
         fail(f"--as is {network!r}, which is no network; choose one of {', '.join(models.names())}")
     try:
+        _check_hash(sha256)
         given, other_size = parse_arguments(argument or []), parse_size(size) if size else None
         actual = verify_source(file, sha256)
         draft = official_checkpoint(network, name, actual, folder)
@@ -155,9 +156,13 @@ def _remove(download: Path) -> None:
         download.parent.parent.rmdir()
 
 
-def _known_hash(checkpoint: "Checkpoint", source: "Source", given: str) -> str:
+def _check_hash(given: str) -> None:
     if given and not re.fullmatch(rf"[0-9a-fA-F]{{{HASH_DIGITS}}}", given):
         raise ValueError(f"--sha256 must have {HASH_DIGITS} hexadecimal digits")
+
+
+def _known_hash(checkpoint: "Checkpoint", source: "Source", given: str) -> str:
+    _check_hash(given)
     if given and not given.lower().startswith(source.sha256):
         raise ValueError(f"--sha256 contradicts the manifest, which has {source.sha256}")
     if not given and not source.sha256:
@@ -182,8 +187,11 @@ def _fetch_with_progress(url: str, path: Path, sha256: str, offline: bool) -> No
 
 def _refuse_collision(name: str, folder: Path, chosen: bool) -> None:
     """A new checkpoint may replace what was imported before if the user chose its name, and never a bundled one."""
+    from models.checkpoint import bundled_weights_dir
     from models.manifest import known_checkpoints
 
+    if name in known_checkpoints(bundled_weights_dir()) and folder != bundled_weights_dir():
+        raise ValueError(f"{name!r} is the name of a checkpoint that everybody knows; choose another with --name")
     other = known_checkpoints(folder).get(name)
     if other is not None and (other.source is None or not chosen):
         raise ValueError(f"there is a checkpoint {name!r} already; choose another name with --name")

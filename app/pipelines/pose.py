@@ -28,6 +28,9 @@ PIXELS_ENOUGH = 16_000_000
 MAX_PERSONS = 100
 """Persons in one picture at most, given or found."""
 
+LEAST_DETECTED_SCORE = 0.2
+"""Detected persons below are left out if a request says nothing: false finds often score lower, persons seldom do."""
+
 HOW_TO_GET_ONE = (
     "`gaitkeeper weights list` names those that can be had, `gaitkeeper weights pull NAME` or `weights import` gets"
     " one; a restart serves it"
@@ -42,12 +45,12 @@ class PoseOptions:
     """What a request may choose.
 
     Attributes:
-        min_score: persons below are left out.
+        min_score: persons below are left out; None leaves out detected ones below `LEAST_DETECTED_SCORE`.
         flip_test: average with the mirrored crop; None does as the checkpoint's figures were measured.
         max_persons: found persons at most, the surest first; boxes that are given are all answered.
     """
 
-    min_score: float = 0.0
+    min_score: float | None = None
     flip_test: bool | None = None
     max_persons: int = 20
 
@@ -199,7 +202,10 @@ class PosePipeline:
             rows = await _run(network, seen)
             poses = await self._in_worker(_finish, network.predictor, seen, rows, flip, boxes is None)
         timings.slowest(seen.timings)
-        return PosedImage(seen.size, [pose for pose in poses if pose.score >= options.min_score])
+        least = options.min_score
+        if least is None:
+            least = LEAST_DETECTED_SCORE if boxes is None else 0.0
+        return PosedImage(seen.size, [pose for pose in poses if pose.score >= least])
 
     def _look(self, estimator: PoseEstimator, file: bytes, boxes: Boxes | None, max_persons: int, flip: bool) -> _Seen:
         """Decode, detect and crop in one go, so that a decoded picture never waits."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.errors import INVALID_FIELD, ProblemError
-from app.pipelines.pose import MAX_PERSONS, PosedImage, PoseOptions, PoseTimings
+from app.pipelines.pose import LEAST_DETECTED_SCORE, MAX_PERSONS, PosedImage, PoseOptions, PoseTimings
 from app.schemas.common import ItemStatus
 from models.keypoints import Skeleton
 from models.predictors.pose import Pose
@@ -58,7 +58,13 @@ class PoseFields(BaseModel):
         " for several (null: detect there), in pixels of the upright image. Without it persons are detected.",
     )
     model: str | None = Field(None, description="A served pose model; see /models.")
-    min_score: float = Field(0.0, ge=0, le=1, description="Persons with a lower score are left out.")
+    min_score: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description=f"Persons with a lower score are left out. By default detected ones below {LEAST_DETECTED_SCORE},"
+        " and none whose boxes are given.",
+    )
     flip_test: bool | None = Field(
         None, description="Average with the mirrored picture: twice the cost, steadier. By default as the model says."
     )

@@ -59,7 +59,7 @@ def test_names_like_market_s_say_person_and_camera(server: Server, gallery: str,
     assert result.exit_code == 1
     assert "0007_c1s1_000001_01.jpg: " in result.stdout
     assert "1 shots created, 0 there already, 1 refused" in result.stdout
-    assert shown.stdout.splitlines()[0].startswith("match (rga")
+    assert shown.stdout.splitlines()[0].startswith("match (resnet18-market1501-compact")
     assert "0002" in shown.stdout
     assert shown.stdout.splitlines()[2].endswith("c3")
 

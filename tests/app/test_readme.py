@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text()
 def test_the_first_example_answers_as_shown(server: Server, tmp_path: Path) -> None:
     for name, crop in zip(("anna-1", "anna-2", "unknown"), sample_crops(1, 3), strict=True):
         (tmp_path / f"{name}.jpg").write_bytes(crop.jpeg)
-    (commands,) = re.findall(r"```sh\n(curl .*?)```", README, re.DOTALL)
+    commands, *_ = re.findall(r"```sh\n(curl .*?)```", README, re.DOTALL)
     (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
     script = commands.replace("http://127.0.0.1:8000", server.url).replace("curl ", "curl -sS ")
 

@@ -151,6 +151,21 @@ def test_unsure_persons_are_left_out_on_demand() -> None:
     assert len(persons(item).poses) == 1
 
 
+@pytest.mark.parametrize(("min_score", "answered"), [(None, 1), (0.0, 2)])
+def test_hopeless_finds_are_left_out_unless_asked_for(min_score: float | None, answered: int) -> None:
+    detector = Known([[10, 20, 50, 80], [110, 20, 150, 80]], [0.9, 0.15])
+
+    (item,) = ask([TWO_SPOTS], options=replace(NO_FLIP, min_score=min_score), detector=detector)
+
+    assert len(persons(item).poses) == answered
+
+
+def test_a_given_box_is_answered_though_nobody_is_in_it() -> None:
+    (item,) = ask([encode(np.zeros((100, 80, 3), np.uint8))], [np.array([BOX])], NO_FLIP)
+
+    assert [pose.score for pose in persons(item).poses] == [0]
+
+
 def test_nobody_found_is_an_answer() -> None:
     (item,) = ask([encode(spot(40, 50))])
 

@@ -5,12 +5,16 @@ import uuid
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
-from app.samples import sample_crops
 from tests.app.conftest import Server
+from tests.app.pictures import encode
 
-JPEGS = [crop.jpeg for crop in sample_crops(identities=2, cameras=3)]
+# Of this file alone: a picture that another test enrols elsewhere is rightly still there after an erasure here.
+JPEGS = [
+    encode(np.random.default_rng((77, number)).integers(0, 256, (64, 32, 3), np.uint8), "JPEG") for number in range(6)
+]
 SUBSTRING = 64
 
 

@@ -129,6 +129,7 @@ def test_real_crops_keep_their_embeddings_with_trained_weights(runtime: RuntimeN
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 @pytest.mark.parametrize(("precision", "cosine"), [("fp32", 0.9999), ("bf16", 0.99)])
 def test_a_gpu_replays_what_torch_computes(precision: str, cosine: float) -> None:
     network = PLAIN.build()
