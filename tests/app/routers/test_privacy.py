@@ -34,6 +34,9 @@ def enrol(client: httpx.Client, gallery: str, identity: str, *jpegs: bytes, **fi
 def files_with_any(folder: Path, content: bytes) -> list[str]:
     """The files below a folder that hold any 64 bytes of a content, beginning at a multiple of four."""
     parts = [content[at : at + SUBSTRING] for at in range(0, len(content) - SUBSTRING + 1, 4)]
+    # Channels that are silent are zeros, like what an embedding is overwritten with.
+    parts = [part for part in parts if any(part)]
+    assert parts
     files = [(path.name, path.read_bytes()) for path in folder.rglob("*") if path.is_file()]
     return [name for name, held in files if any(part in held for part in parts)]
 
