@@ -11,9 +11,9 @@ import pytest
 from tests.app.conftest import Server
 from tests.app.pictures import encode
 
-# Of this file alone: a picture that another test enrols elsewhere is rightly still there after an erasure here.
+# Each for one test alone: a picture that is enrolled elsewhere is rightly still there after an erasure here.
 JPEGS = [
-    encode(np.random.default_rng((77, number)).integers(0, 256, (64, 32, 3), np.uint8), "JPEG") for number in range(6)
+    encode(np.random.default_rng((77, number)).integers(0, 256, (64, 32, 3), np.uint8), "JPEG") for number in range(8)
 ]
 SUBSTRING = 64
 
@@ -34,9 +34,6 @@ def enrol(client: httpx.Client, gallery: str, identity: str, *jpegs: bytes, **fi
 def files_with_any(folder: Path, content: bytes) -> list[str]:
     """The files below a folder that hold any 64 bytes of a content, beginning at a multiple of four."""
     parts = [content[at : at + SUBSTRING] for at in range(0, len(content) - SUBSTRING + 1, 4)]
-    # Channels that are silent are zeros, like what an embedding is overwritten with.
-    parts = [part for part in parts if any(part)]
-    assert parts
     files = [(path.name, path.read_bytes()) for path in folder.rglob("*") if path.is_file()]
     return [name for name, held in files if any(part in held for part in parts)]
 
@@ -60,7 +57,7 @@ def test_a_limit_that_is_none_is_refused(client: httpx.Client, gallery: str, ttl
 
 
 def test_an_export_tells_a_person_all_that_is_kept(client: httpx.Client, gallery: str) -> None:
-    enrol(client, gallery, "anna", *JPEGS[:2], label="Anna", camera="c1", metadata='{"door": 3}')
+    enrol(client, gallery, "anna", *JPEGS[6:], label="Anna", camera="c1", metadata='{"door": 3}')
 
     exported = client.get(f"{gallery}/identities/anna/export").json()
 
@@ -85,7 +82,7 @@ def test_no_file_of_the_data_folder_holds_an_erased_embedding(
     client: httpx.Client, gallery: str, server: Server
 ) -> None:
     enrol(client, gallery, "anna", *JPEGS[:3])
-    enrol(client, gallery, "bea", *JPEGS[3:])
+    enrol(client, gallery, "bea", *JPEGS[3:6])
     shots = client.get(f"{gallery}/identities/anna/export").json()["shots"]
     first, *others = [base64.b64decode(shot["embedding"]) for shot in shots]
     assert files_with_any(server.data_dir, first)
