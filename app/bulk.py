@@ -103,6 +103,6 @@ def _picture(archive: zipfile.ZipFile, name: object, limits: BulkLimits) -> byte
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     try:
         return archive.read(name)
-    # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError, which is one too.
+    # A member that is encrypted, or compressed in a way not known here, is a RuntimeError.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise ProblemError(MALFORMED, f"a member of the zip file cannot be read: {error}", field="file") from None

@@ -38,7 +38,7 @@ def read_walk(files: Sequence[bytes], names: Sequence[str], limits: WalkLimits) 
             names = [member.filename for member in members]
             order = natural_order(names)  # archives have no order that means anything
             return decode_frames([archive.read(members[i]) for i in order], [names[i] for i in order], limits)
-    # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError, which is one too.
+    # A member that is encrypted, or compressed in a way not known here, is a RuntimeError.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
         raise ProblemError(MALFORMED, f"{FIELD}: the archive cannot be read: {error}", field=FIELD) from None
 

@@ -20,23 +20,6 @@ from training.gait_evaluation import answers, score_ages
 from training.gait_sets import SYNTHETIC_DATA, UNKNOWN, GeiSet, load_geis
 
 
-def draft_gait(name: str, licence: str, commercial_use: bool, trained_on: Sequence[str], notes: str) -> Checkpoint:
-    """What only a person knows of a checkpoint; `release_gait` fills in the rest."""
-    return Checkpoint(
-        name=name,
-        task="gait",
-        network="glcnn",
-        preprocessing=Preprocessing((0, 0)),
-        file="",
-        sha256="",
-        origin="trained by this project",
-        licence=licence,
-        commercial_use=commercial_use,
-        trained_on=tuple(trained_on),
-        notes=notes,
-    )
-
-
 def read_card(run: Path) -> dict[str, Any]:
     """What `training.gait.train` wrote about a run.
 
@@ -84,7 +67,7 @@ def release_gait(
 
     Args:
         run: folder that `training.gait.train` wrote.
-        draft: what `draft_gait` gives.
+        draft: what `draft_checkpoint` gives.
         calibration: walks that the interval is fitted on; nothing else may have seen them.
         tests: what to measure on.
         weights_dir: folder of manifest.toml.
@@ -103,6 +86,7 @@ def release_gait(
     size = (recipe["input_size"][0], recipe["input_size"][1])
     checkpoint = replace(
         draft,
+        network="glcnn",
         arguments={"input_size": size, "num_ages": recipe["num_ages"]},
         preprocessing=Preprocessing(size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), flip=True),
         file=path.name,

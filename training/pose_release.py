@@ -40,29 +40,12 @@ def load_test_data(root: Path) -> TestData:
     return TestData(root.resolve().name, load_lsp(root) if is_lsp(root) else annotated_keypoints(load_coco(root)))
 
 
-def draft_pose(name: str, licence: str, commercial_use: bool, trained_on: Sequence[str], notes: str) -> Checkpoint:
-    """What only a person knows of a checkpoint; `release_pose` fills in the rest."""
-    return Checkpoint(
-        name=name,
-        task="pose",
-        network="",
-        preprocessing=Preprocessing((0, 0)),
-        file="",
-        sha256="",
-        origin="trained by this project",
-        licence=licence,
-        commercial_use=commercial_use,
-        trained_on=tuple(trained_on),
-        notes=notes,
-    )
-
-
 def release_pose(run: Path, draft: Checkpoint, tests: Sequence[TestData], weights_dir: Path) -> Checkpoint:
     """Copy a run's weights into a weights folder, and enter in its manifest what was found out about them.
 
     Args:
         run: folder that `training.pose.train` wrote.
-        draft: what `draft_pose` gives.
+        draft: what `draft_checkpoint` gives.
         tests: what to measure on, with the mirrored crop.
         weights_dir: folder of manifest.toml.
 

@@ -69,23 +69,6 @@ def figures(scores: RetrievalScores) -> dict[str, float]:
     return ranks | {"mAP": round(scores.mean_average_precision, 4)}
 
 
-def draft_reid(name: str, licence: str, commercial_use: bool, trained_on: Sequence[str], notes: str) -> Checkpoint:
-    """What only a person knows of a checkpoint; `release_reid` fills in the rest."""
-    return Checkpoint(
-        name=name,
-        task="reid",
-        network="",
-        preprocessing=Preprocessing((0, 0)),
-        file="",
-        sha256="",
-        origin="trained by this project",
-        licence=licence,
-        commercial_use=commercial_use,
-        trained_on=tuple(trained_on),
-        notes=notes,
-    )
-
-
 def release_reid(
     run: Path,
     draft: Checkpoint,
@@ -101,7 +84,7 @@ def release_reid(
 
     Args:
         run: folder that `training.reid.train` wrote.
-        draft: what `draft_reid` gives.
+        draft: what `draft_checkpoint` gives.
         train_roots: the data folders of the run, in the same order.
         test_sets: what to measure on.
         weights_dir: folder of manifest.toml.

@@ -10,12 +10,13 @@ from typing import Annotated
 
 import typer
 
-from app.client import Server, ServerError
 from app.commands.console import fail, say
 from app.folders import Picture, find_people
+from gaitkeeper import Client, GaitkeeperError, calls
 from training.progress import watched
 
 AT_ONCE = 32
+TIMEOUT_SECONDS = 120.0
 
 Url = Annotated[str, typer.Option(help="Of the running server.", envvar="GAITKEEPER_URL")]
 Key = Annotated[str, typer.Option(help="API key, if the server asks for one.", envvar="GAITKEEPER_KEY")]
@@ -40,19 +41,15 @@ def enroll(
     try:
         pictures = find_people(folder)
         batches = list(_batches(pictures))
-        with Server(url, key) as server:
+        with Client(url, key, TIMEOUT_SECONDS) as client:
             for batch in watched(batches, "enrolling"):
-                answer = server.post(
-                    f"/v1/galleries/{gallery}/shots:batch",
-                    content=b"\n".join(_line(picture, camera) for picture in batch),
-                    headers={"Content-Type": "application/x-ndjson"},
-                )
+                answer = client.send(calls.enrol_batch([_line(picture, camera) for picture in batch], gallery))
                 version = answer["gallery_version"]
                 for picture, shot in zip(batch, answer["shots"], strict=True):
                     counts[shot["status"]] += 1
                     if shot["status"] == "error":
                         refused.append({"file": str(picture.path), "detail": shot["problem"]["detail"]})
-    except (ValueError, OSError, ServerError) as error:
+    except (ValueError, OSError, GaitkeeperError) as error:
         fail(str(error))
     people = len({picture.identity_id for picture in pictures})
     if as_json:

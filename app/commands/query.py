@@ -1,14 +1,15 @@
 """`gaitkeeper query`: who is on some pictures, by a running server."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from app.client import Server, ServerError
 from app.commands.console import fail, say
-from app.commands.enroll import AsJson, Gallery, Key, Url
+from app.commands.enroll import TIMEOUT_SECONDS, AsJson, Gallery, Key, Url
+from gaitkeeper import Client, GaitkeeperError, calls
 
 UNKNOWN = 2
 
@@ -32,19 +33,17 @@ def query(
     Exit code 0 if the first is a match, 2 if the person is unknown.
     """
     options = {
-        "gallery": gallery,
-        "limit": str(limit),
+        "limit": limit,
         "aggregate": aggregate,
         "rerank": rerank,
-        "target_fpir": None if target_fpir is None else str(target_fpir),
+        "target_fpir": target_fpir,
         "filter": filter_,
     }
     try:
-        files = [("image", (picture.name, picture.read_bytes())) for picture in pictures]
-        with Server(url, key) as server:
-            fields = {name: value for name, value in options.items() if value is not None}
-            answer = server.post("/v1/reid/query", files=files, data=fields)
-    except (OSError, ServerError) as error:
+        call: calls.Call[Any] = calls.query(pictures, gallery, options)
+        with Client(url, key, TIMEOUT_SECONDS) as client:
+            answer = client.send(replace(call, result=dict[str, Any]))  # --json prints all that the server says
+    except (OSError, GaitkeeperError) as error:
         fail(str(error))
     if as_json:
         say(json.dumps(answer))

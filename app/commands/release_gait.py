@@ -28,7 +28,8 @@ def release_gait(
 ) -> None:
     """Turn a finished gait run into a checkpoint: interval, measured figures, golden sample, manifest entry."""
     from models.checkpoint import CheckpointError
-    from training.gait_release import calibration_walks, draft_gait, read_card
+    from training.drafts import draft_checkpoint
+    from training.gait_release import calibration_walks, read_card
     from training.gait_release import release_gait as release
     from training.gait_sets import load_geis
 
@@ -37,7 +38,7 @@ def release_gait(
         size = tuple(card["recipe"]["input_size"])
         walks = calibration_walks(card, calibrate, cache)
         tests = [load_geis(data, "test", size, cache) for data in test]
-        draft = draft_gait(name, licence, commercial_use, trained_on, notes)
+        draft = draft_checkpoint("gait", name, licence, commercial_use, trained_on, notes)
         written = release(run, draft, walks, tests, chosen_folder(weights_dir), level)
     except (CheckpointError, ValueError, OSError) as error:
         fail(str(error))

@@ -22,11 +22,12 @@ def release_pose(
 ) -> None:
     """Turn a finished pose run into a checkpoint: measured figures, golden sample, manifest entry."""
     from models.checkpoint import CheckpointError
-    from training.pose_release import draft_pose, load_test_data
+    from training.drafts import draft_checkpoint
+    from training.pose_release import load_test_data
     from training.pose_release import release_pose as release
 
     try:
-        draft = draft_pose(name, licence, commercial_use, trained_on, notes)
+        draft = draft_checkpoint("pose", name, licence, commercial_use, trained_on, notes)
         written = release(run, draft, [load_test_data(root) for root in test], chosen_folder(weights_dir))
     except (CheckpointError, ValueError, OSError) as error:
         fail(str(error))

@@ -116,11 +116,12 @@ def release(
     weights_dir: WeightsDir = None,
 ) -> None:
     """Turn a finished re-ID run into a checkpoint: threshold, measured figures, golden sample, manifest entry."""
-    from training.release import draft_reid, load_test_set, release_reid
+    from training.drafts import draft_checkpoint
+    from training.release import load_test_set, release_reid
 
     try:
         test_sets = [load_test_set(Path(path), boxes or None) for path, _, boxes in (t.partition(":") for t in test)]
-        draft = draft_reid(name, licence, commercial_use, trained_on, notes)
+        draft = draft_checkpoint("reid", name, licence, commercial_use, trained_on, notes)
         written = release_reid(run, draft, train, test_sets, chosen_folder(weights_dir))
     except (ValueError, OSError) as error:
         fail(str(error))

@@ -57,25 +57,25 @@ class Client:
 
     def embed(self, pictures: Sequence[Picture]) -> results.Embeddings:
         """Embeddings of crops of persons."""
-        return self._send(calls.embed(pictures))
+        return self.send(calls.embed(pictures))
 
     def query(self, pictures: Sequence[Picture], gallery: str = DEFAULT, **options: object) -> results.QueryAnswer:
         """Rank a gallery's identities for crops of ONE person; options are the endpoint's fields, such as limit."""
-        return self._send(calls.query(pictures, gallery, options))
+        return self.send(calls.query(pictures, gallery, options))
 
     def verify(self, a: Sequence[Picture], b: Sequence[Picture]) -> results.Verification:
         """Whether two sets of crops show one person."""
-        return self._send(calls.verify(a, b))
+        return self.send(calls.verify(a, b))
 
     def pose(
         self, pictures: Sequence[Picture], boxes: Sequence[Sequence[Box]] | None = None, **options: object
     ) -> results.Poses:
         """Keypoints of everybody in some pictures; boxes, if given, are those of each picture (x1, y1, x2, y2)."""
-        return self._send(calls.pose(pictures, boxes, options))
+        return self.send(calls.pose(pictures, boxes, options))
 
     def render_pose(self, picture: Picture, **options: object) -> bytes:
         """A picture with skeletons drawn in, as PNG."""
-        return self._send(calls.render_pose(picture, options))
+        return self.send(calls.render_pose(picture, options))
 
     def gait_age(
         self,
@@ -85,7 +85,7 @@ class Client:
         **options: object,
     ) -> results.GaitAge:
         """Age from silhouettes in order (pictures, or one zip or npz file), from one GEI, or from a video."""
-        return self._send(calls.gait_age(calls.gait_files(silhouettes, gei, video), options))
+        return self.send(calls.gait_age(calls.gait_files(silhouettes, gei, video), options))
 
     def enrol(
         self,
@@ -96,50 +96,50 @@ class Client:
         **options: object,
     ) -> results.Enrolled:
         """Add crops of one person; what is answered "created" is on disk."""
-        return self._send(calls.enrol(identity, pictures, gallery, idempotency_key, options))
+        return self.send(calls.enrol(identity, pictures, gallery, idempotency_key, options))
 
     def shots(self, identity: str, gallery: str = DEFAULT) -> results.Shots:
         """The crops of one identity."""
-        return self._send(calls.shots(identity, gallery))
+        return self.send(calls.shots(identity, gallery))
 
     def identities(self, gallery: str = DEFAULT) -> Iterator[results.Identity]:
         """Everybody in a gallery, fetched page by page."""
         cursor: str | None = None
         while True:
-            page = self._send(calls.identity_page(gallery, cursor, PAGE))
+            page = self.send(calls.identity_page(gallery, cursor, PAGE))
             yield from page.identities
             if (cursor := page.next_cursor) is None:
                 return
 
     def erase_identity(self, identity: str, gallery: str = DEFAULT) -> results.ErasureReceipt:
         """Erase a person with all crops."""
-        return self._send(calls.erase(gallery, identity))
+        return self.send(calls.erase(gallery, identity))
 
     def erase_shot(self, identity: str, shot: str, gallery: str = DEFAULT) -> results.ErasureReceipt:
         """Erase one crop."""
-        return self._send(calls.erase(gallery, identity, shot))
+        return self.send(calls.erase(gallery, identity, shot))
 
     def erase_gallery(self, gallery: str) -> results.ErasureReceipt:
         """Erase a gallery with everyone in it."""
-        return self._send(calls.erase(gallery))
+        return self.send(calls.erase(gallery))
 
     def create_gallery(
         self, name: str, label: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> results.Gallery:
         """Make a new gallery."""
-        return self._send(calls.create_gallery(name, label, metadata or {}))
+        return self.send(calls.create_gallery(name, label, metadata or {}))
 
     def gallery(self, name: str = DEFAULT) -> results.Gallery:
         """A gallery's counts and version."""
-        return self._send(calls.gallery(name))
+        return self.send(calls.gallery(name))
 
     def galleries(self) -> list[results.Gallery]:
         """All galleries."""
-        return self._send(calls.galleries())
+        return self.send(calls.galleries())
 
     def models(self) -> results.Models:
         """What the server answers with, and what may be done with it."""
-        return self._send(calls.models())
+        return self.send(calls.models())
 
     def embed_all(self, pictures: Sequence[Picture], per_request: int = 32) -> Iterator[results.Embedding]:
         """Embeddings of any number of crops, in order; each one's index is its place in `pictures`."""
@@ -152,9 +152,10 @@ class Client:
     ) -> Iterator[results.Enrolled]:
         """Enrol many people, one request each; a refusal ends it, and what was yielded is on disk."""
         for identity, pictures in people.items():
-            yield self._send(calls.enrol(identity, pictures, gallery, None, options))
+            yield self.send(calls.enrol(identity, pictures, gallery, None, options))
 
-    def _send(self, call: Call[Result]) -> Result:
+    def send(self, call: Call[Result]) -> Result:
+        """Send a call of `gaitkeeper.calls`, again where that is allowed; the other methods do."""
         request, attempt = _request(self._http, call), 0
         while True:
             attempt += 1
@@ -163,7 +164,7 @@ class Client:
             except httpx.TransportError as error:
                 pause = self._retry.pause(attempt, None) if call.repeatable else None
                 if pause is None:
-                    raise UnreachableError(f"{request.url}: {error or type(error).__name__}") from error
+                    raise UnreachableError(f"no answer from {request.url}: {error or type(error).__name__}") from error
             else:
                 if response.is_success:
                     return _decoded(response, call)
@@ -203,27 +204,27 @@ class AsyncClient:
 
     async def embed(self, pictures: Sequence[Picture]) -> results.Embeddings:
         """See `Client.embed`."""
-        return await self._send(await asyncio.to_thread(calls.embed, pictures))
+        return await self.send(await asyncio.to_thread(calls.embed, pictures))
 
     async def query(
         self, pictures: Sequence[Picture], gallery: str = DEFAULT, **options: object
     ) -> results.QueryAnswer:
         """See `Client.query`."""
-        return await self._send(await asyncio.to_thread(calls.query, pictures, gallery, options))
+        return await self.send(await asyncio.to_thread(calls.query, pictures, gallery, options))
 
     async def verify(self, a: Sequence[Picture], b: Sequence[Picture]) -> results.Verification:
         """See `Client.verify`."""
-        return await self._send(await asyncio.to_thread(calls.verify, a, b))
+        return await self.send(await asyncio.to_thread(calls.verify, a, b))
 
     async def pose(
         self, pictures: Sequence[Picture], boxes: Sequence[Sequence[Box]] | None = None, **options: object
     ) -> results.Poses:
         """See `Client.pose`."""
-        return await self._send(await asyncio.to_thread(calls.pose, pictures, boxes, options))
+        return await self.send(await asyncio.to_thread(calls.pose, pictures, boxes, options))
 
     async def render_pose(self, picture: Picture, **options: object) -> bytes:
         """See `Client.render_pose`."""
-        return await self._send(await asyncio.to_thread(calls.render_pose, picture, options))
+        return await self.send(await asyncio.to_thread(calls.render_pose, picture, options))
 
     async def gait_age(
         self,
@@ -234,7 +235,7 @@ class AsyncClient:
     ) -> results.GaitAge:
         """See `Client.gait_age`."""
         files = await asyncio.to_thread(calls.gait_files, silhouettes, gei, video)
-        return await self._send(calls.gait_age(files, options))
+        return await self.send(calls.gait_age(files, options))
 
     async def enrol(
         self,
@@ -246,17 +247,17 @@ class AsyncClient:
     ) -> results.Enrolled:
         """See `Client.enrol`."""
         call = await asyncio.to_thread(calls.enrol, identity, pictures, gallery, idempotency_key, options)
-        return await self._send(call)
+        return await self.send(call)
 
     async def shots(self, identity: str, gallery: str = DEFAULT) -> results.Shots:
         """See `Client.shots`."""
-        return await self._send(calls.shots(identity, gallery))
+        return await self.send(calls.shots(identity, gallery))
 
     async def identities(self, gallery: str = DEFAULT) -> AsyncIterator[results.Identity]:
         """See `Client.identities`."""
         cursor: str | None = None
         while True:
-            page = await self._send(calls.identity_page(gallery, cursor, PAGE))
+            page = await self.send(calls.identity_page(gallery, cursor, PAGE))
             for identity in page.identities:
                 yield identity
             if (cursor := page.next_cursor) is None:
@@ -264,33 +265,33 @@ class AsyncClient:
 
     async def erase_identity(self, identity: str, gallery: str = DEFAULT) -> results.ErasureReceipt:
         """See `Client.erase_identity`."""
-        return await self._send(calls.erase(gallery, identity))
+        return await self.send(calls.erase(gallery, identity))
 
     async def erase_shot(self, identity: str, shot: str, gallery: str = DEFAULT) -> results.ErasureReceipt:
         """See `Client.erase_shot`."""
-        return await self._send(calls.erase(gallery, identity, shot))
+        return await self.send(calls.erase(gallery, identity, shot))
 
     async def erase_gallery(self, gallery: str) -> results.ErasureReceipt:
         """See `Client.erase_gallery`."""
-        return await self._send(calls.erase(gallery))
+        return await self.send(calls.erase(gallery))
 
     async def create_gallery(
         self, name: str, label: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> results.Gallery:
         """See `Client.create_gallery`."""
-        return await self._send(calls.create_gallery(name, label, metadata or {}))
+        return await self.send(calls.create_gallery(name, label, metadata or {}))
 
     async def gallery(self, name: str = DEFAULT) -> results.Gallery:
         """See `Client.gallery`."""
-        return await self._send(calls.gallery(name))
+        return await self.send(calls.gallery(name))
 
     async def galleries(self) -> list[results.Gallery]:
         """See `Client.galleries`."""
-        return await self._send(calls.galleries())
+        return await self.send(calls.galleries())
 
     async def models(self) -> results.Models:
         """See `Client.models`."""
-        return await self._send(calls.models())
+        return await self.send(calls.models())
 
     async def enrol_all(
         self, people: Mapping[str, Sequence[Picture]], gallery: str = DEFAULT, at_once: int = 8, **options: object
@@ -300,15 +301,14 @@ class AsyncClient:
 
         async def one(identity: str, pictures: Sequence[Picture]) -> results.Enrolled:
             async with free:
-                return await self._send(
-                    await asyncio.to_thread(calls.enrol, identity, pictures, gallery, None, options)
-                )
+                return await self.send(await asyncio.to_thread(calls.enrol, identity, pictures, gallery, None, options))
 
         tasks = (one(identity, pictures) for identity, pictures in people.items())
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         return cast("list[results.Enrolled | Exception]", outcomes)
 
-    async def _send(self, call: Call[Result]) -> Result:
+    async def send(self, call: Call[Result]) -> Result:
+        """Send a call of `gaitkeeper.calls`, again where that is allowed; the other methods do."""
         request, attempt = _request(self._http, call), 0
         while True:
             attempt += 1
@@ -317,7 +317,7 @@ class AsyncClient:
             except httpx.TransportError as error:
                 pause = self._retry.pause(attempt, None) if call.repeatable else None
                 if pause is None:
-                    raise UnreachableError(f"{request.url}: {error or type(error).__name__}") from error
+                    raise UnreachableError(f"no answer from {request.url}: {error or type(error).__name__}") from error
             else:
                 if response.is_success:
                     return _decoded(response, call)
@@ -339,6 +339,7 @@ def _request(http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.R
         data=call.fields or None,
         files=call.files or None,
         json=call.body,
+        content=call.content,
         headers=call.headers,
     )
 

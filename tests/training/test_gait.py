@@ -15,8 +15,9 @@ import training.gait
 from models.checkpoint import bundled_weights_dir, load_network, read_manifest
 from models.golden import read_golden
 from tests.training.layouts import write_oulp_age
+from training.drafts import draft_checkpoint
 from training.gait import GaitRecipe, held_out_split, train
-from training.gait_release import calibration_walks, draft_gait, measure, read_card, release_gait
+from training.gait_release import calibration_walks, measure, read_card, release_gait
 from training.gait_sets import UNKNOWN, GeiSet, load_geis
 
 TINY = GaitRecipe(num_ages=20, epochs=2, batch_size=12, ema_decay=0.5, held_out=6)
@@ -102,7 +103,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_release_loads_and_says_what_was_measured(run: Path, tmp_path: Path) -> None:
-    draft = draft_gait("walker", "Apache-2.0", True, ["rendered walkers"], "not for people")
+    draft = draft_checkpoint("gait", "walker", "Apache-2.0", True, ["rendered walkers"], "not for people")
     calibration, test = bright_as_old(30, seed=1), bright_as_old(20, seed=2)
 
     release_gait(run, draft, calibration, [test], tmp_path, level=0.8)

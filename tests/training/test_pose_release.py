@@ -8,11 +8,12 @@ from models.checkpoint import load_network, read_manifest
 from models.golden import agrees, golden_input, read_golden
 from models.predictors.pose import heatmaps_of
 from tests.training.layouts import write_coco, write_lsp
+from training.drafts import draft_checkpoint
 from training.lsp_datasets import load_lsp
 from training.pose import PoseTrainingRecipe, train
-from training.pose_release import draft_pose, load_test_data, release_pose
+from training.pose_release import load_test_data, release_pose
 
-DRAFT = draft_pose("tiny", "research", False, ["drawn persons"], "Knows nobody.")
+DRAFT = draft_checkpoint("pose", "tiny", "research", False, ["drawn persons"], "Knows nobody.")
 
 
 def test_a_released_run_is_a_checkpoint_that_loads_and_agrees_with_its_golden_sample(tmp_path: Path) -> None:

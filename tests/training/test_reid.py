@@ -13,9 +13,10 @@ import models
 from app.samples import sample_crops
 from models.checkpoint import load_network, read_manifest
 from training.datasets import ReidImages, load_reid
+from training.drafts import draft_checkpoint
 from training.reid import ReidRecipe, rga_learning_rate, rrid_learning_rate, train
 from training.reid_evaluation import evaluate, held_out_split
-from training.release import draft_reid, fit_threshold, load_test_set, release_reid
+from training.release import fit_threshold, load_test_set, release_reid
 
 TINY = ReidRecipe(
     network="rga_sc_resnet18",
@@ -152,7 +153,7 @@ def test_a_released_run_is_a_checkpoint_that_loads(data_folder: Path, data: Reid
     train(data, TINY, tmp_path / "run", "gaitkeeper train reid", silent)
     weights = tmp_path / "weights"
     weights.mkdir()
-    draft = draft_reid("tiny", "research", False, ["drawn people"], "")
+    draft = draft_checkpoint("reid", "tiny", "research", False, ["drawn people"], "")
 
     release_reid(tmp_path / "run", draft, [data_folder], [load_test_set(data_folder)], weights)
 
