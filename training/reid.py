@@ -32,6 +32,7 @@ from training.reid_evaluation import evaluate, held_out_split
 from training.samplers import anchor_batches, identity_batches
 
 HEADS = ("cls.", "fc_")  # what only training needs
+ATTENTION = "backbone.rga_att"  # what a host network lacks
 RRID_TRUNK_RATE = 0.1  # of the rate of its new layers
 COLUMNS = ("epoch", "loss", "classification", "triplet", "learning_rate", "rank1", "mAP")
 
@@ -53,7 +54,8 @@ class ReidRecipe:
         held_out: training identities that are never trained on, to watch progress and to fit the threshold.
         recolour_probability: how often a batch has its colour channels swapped, alike in all its images. A swap makes
             new identities of the batch's: clothes of other colours, five times as many again to tell apart.
-        init: safetensors file to start from, all but the classifier; "" starts from random weights.
+        init: safetensors file to start from, all but the classifier; a network with attention also starts from its
+            host without. "" starts from random weights.
     """
 
     network: str = "rga_sc_resnet50"
@@ -228,7 +230,9 @@ def _optimizer(recipe: ReidRecipe, network: nn.Module) -> torch.optim.Optimizer:
 
 def _load_all_but_classifier(network: nn.Module, path: Path) -> None:
     state = load_file(path)
-    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(HEADS)}
+    host = not any(name.startswith(ATTENTION) for name in state)
+    fresh = (*HEADS, ATTENTION) if host else HEADS
+    own = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(fresh)}
     try:
         network.load_state_dict({name: t for name, t in state.items() if not name.startswith(HEADS)} | own)
     except RuntimeError as error:

@@ -29,7 +29,9 @@ def reid(
     recolour_probability: Annotated[float, typer.Option(help="How often a batch swaps its colour channels.")] = 0.0,
     ema_decay: Annotated[float, typer.Option(help="Moving average of the weights; 0 is off.")] = 0.0,
     held_out: Annotated[int, typer.Option(help="Identities kept out, to watch progress and fit thresholds.")] = 0,
-    init: Annotated[str, typer.Option(help="Safetensors file to start from, all but the classifier.")] = "",
+    init: Annotated[
+        str, typer.Option(help="Safetensors file to start from, but for its head; for RGA also its host's.")
+    ] = "",
     validate_every: Annotated[int, typer.Option(help="Epochs between evaluations on held-out identities.")] = 20,
     seed: Annotated[int, typer.Option(help="Fixes every random choice.")] = 0,
 ) -> None:

@@ -149,6 +149,25 @@ def test_held_out_identities_are_not_trained_on(data: ReidImages) -> None:
     assert not out & set(kept.identities)
 
 
+def test_attention_is_added_to_a_trained_host(data: ReidImages, tmp_path: Path) -> None:
+    host = train(data, replace(TINY, network="resnet18_bnneck"), tmp_path / "host", "", silent)
+
+    path = train(data, replace(TINY, init=str(host), learning_rate=0.0), tmp_path / "attended", "", silent)
+
+    before, after = load_file(host), load_file(path)
+    weights = [name for name in before if name.endswith("weight")]
+    assert weights
+    assert all(torch.equal(before[name], after[name]) for name in weights)
+    models.create(TINY.network, **TINY.arguments).load_state_dict(after, strict=True)
+
+
+def test_a_run_starts_from_nothing_but_its_network(data: ReidImages, tmp_path: Path) -> None:
+    attended = train(data, TINY, tmp_path / "attended", "", silent)
+
+    with pytest.raises(ValueError, match="does not fit the network"):
+        train(data, replace(TINY, network="resnet18_bnneck", init=str(attended)), tmp_path / "host", "", silent)
+
+
 def test_a_released_run_is_a_checkpoint_that_loads(data_folder: Path, data: ReidImages, tmp_path: Path) -> None:
     train(data, TINY, tmp_path / "run", "gaitkeeper train reid", silent)
     weights = tmp_path / "weights"
