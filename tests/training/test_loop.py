@@ -34,7 +34,7 @@ def test_figures_that_are_not_given_leave_their_cell_empty(tmp_path: Path) -> No
 
 def test_a_moving_average_follows_slowly_statistics_included() -> None:
     network = nn.BatchNorm1d(1)
-    average = moving_average(network, 0.75)
+    average = moving_average(network, 0.1)
     assert average is not None
 
     average.update_parameters(network)
@@ -43,9 +43,23 @@ def test_a_moving_average_follows_slowly_statistics_included() -> None:
         network.get_buffer("running_mean").fill_(4)
     average.update_parameters(network)
 
-    assert average.module.get_parameter("weight").item() == 2
-    assert average.module.get_buffer("running_mean").item() == 1
+    assert average.module.get_parameter("weight").item() == pytest.approx(0.1 * 1 + 0.9 * 5)
+    assert average.module.get_buffer("running_mean").item() == pytest.approx(0.1 * 0 + 0.9 * 4)
     assert moving_average(network, 0) is None
+
+
+def test_a_moving_average_soon_forgets_the_weights_it_started_from() -> None:
+    network = nn.BatchNorm1d(1)
+    average = moving_average(network, 0.999)
+    assert average is not None
+
+    average.update_parameters(network)
+    with torch.no_grad():
+        network.weight.fill_(5)
+    for _ in range(100):
+        average.update_parameters(network)
+
+    assert average.module.get_parameter("weight").item() == pytest.approx(5, abs=1e-3)
 
 
 def test_a_run_goes_on_where_it_stopped_and_refuses_another_recipe(tmp_path: Path) -> None:
