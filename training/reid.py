@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 import models
-from models.backbones.rga import initialise
+from models.backbones.rga import initialise, level_gates
 from models.backbones.rrid import RRIDNet
 from training.augment import COLOUR_ORDERS, ReidAugmentation, draw_colour_order
 from training.datasets import ReidImages
@@ -157,6 +157,7 @@ class _Run:
         network = models.create(recipe.network, num_classes=num_classes, **recipe.arguments)
         initialise(network)
         if recipe.init:
+            level_gates(network)
             _load_all_but_classifier(network, Path(recipe.init))
         network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = moving_average(network, recipe.ema_decay)

@@ -213,6 +213,16 @@ def initialise(network: nn.Module) -> None:
             nn.init.normal_(module.weight, std=0.001)
 
 
+def level_gates(network: nn.Module) -> None:
+    """Let every gate start at a half everywhere, in place, so that attention added to a trained host leaves it whole.
+
+    The last scale of each attention head becomes zero, as Goyal et al. (2017, section 5.1) do for residual branches.
+    """
+    for name, module in network.named_modules():
+        if name.endswith(("W_channel", "W_spatial")):
+            nn.init.zeros_(module.get_parameter("4.weight"))
+
+
 def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)

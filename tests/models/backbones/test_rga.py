@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import models
-from models.backbones.rga import RGAModule, RGANet, relation_features, relation_features_explicit
+from models.backbones.rga import RGAModule, RGANet, level_gates, relation_features, relation_features_explicit
 from tests.models.backbones.counting import build_on_meta, count_giga_macs, count_parameters
 
 
@@ -103,3 +103,11 @@ def test_factorising_halves_the_cost() -> None:
     factorised, explicit = (build_on_meta("rga_sc_resnet50", factorised=form) for form in (True, False))
 
     assert count_giga_macs(factorised, (3, 256, 128)) < 0.52 * count_giga_macs(explicit, (3, 256, 128))
+
+
+def test_levelled_gates_let_every_node_pass_alike() -> None:
+    module = RGAModule(16, 32).eval()
+    level_gates(module)
+    maps = torch.randn(2, 16, 8, 4)
+
+    torch.testing.assert_close(module(maps), maps / 4)
