@@ -10,12 +10,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from models.checkpoint import CheckpointError
+from models.file_kinds import SAFETENSORS, kind_of
 from models.torch_files import StandIn, load_torch_file, state_of
 
 # Under which names training scripts save the parameters beside the optimizer, the epoch and so on.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")
 # torch's DataParallel and training classes that hold the network put these before every name.
 PREFIXES = ("module.", "model.")
+# torch.compile puts this wherever a layer was compiled, which may be in the middle of a name.
+COMPILED = "_orig_mod."
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,18 @@ def read_official_file(path: Path) -> OfficialFile:
         CheckpointError: the file cannot be read, is refused, or holds no state dictionary.
     """
     notes: list[str] = []
-    state = _unwrap(_load(path), path, notes)
+    state = _without_compiled(_unwrap(_load(path), path, notes), notes)
     return OfficialFile(_without_prefixes(state, notes), tuple(notes))
 
 
 def _load(path: Path) -> object:
-    if path.suffix != ".safetensors":
-        return load_torch_file(path)
     try:
-        return load_file(path)
+        kind = kind_of(path)
+        if kind == SAFETENSORS:
+            return load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
+    return load_torch_file(path)
 
 
 def _unwrap(contents: object, path: Path, notes: list[str]) -> dict[str, Tensor]:
@@ -72,6 +76,13 @@ def _is_plain(value: object) -> bool:
     if not isinstance(value, Tensor):
         return False
     return value.layout is torch.strided and not (value.is_quantized or value.is_meta)
+
+
+def _without_compiled(state: dict[str, Tensor], notes: list[str]) -> dict[str, Tensor]:
+    marked = [name for name in state if COMPILED in name]
+    if marked:
+        notes.append(f"took torch.compile's {COMPILED} out of {len(marked)} names")
+    return {name.replace(COMPILED, ""): tensor for name, tensor in state.items()}
 
 
 def _without_prefixes(state: dict[str, Tensor], notes: list[str]) -> dict[str, Tensor]:

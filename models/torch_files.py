@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoint import CheckpointError
+from models.file_kinds import kind_of
 
 Name: TypeAlias = tuple[str, str]
 
@@ -78,6 +79,8 @@ def load_torch_file(path: Path) -> object:
     except RefusedPickleError as error:
         raise CheckpointError(f"{path} is refused: {error}") from error
     except Exception as error:  # a damaged or hostile pickle can make its reader raise anything
+        if kind := kind_of(path):
+            raise CheckpointError(f"{path} is {kind}; weights are files of torch.save or safetensors") from error
         reason = (str(error).splitlines() or [""])[0]
         raise CheckpointError(
             f"{path} is no file of torch.save, or a damaged one ({type(error).__name__}: {reason})"

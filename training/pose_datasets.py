@@ -14,6 +14,7 @@ from training.mat_files import read_mat
 
 FloatArray = NDArray[np.float64]
 PERSON = 1
+DEFAULT_SPLIT = "val2017"
 MPII_KEYPOINTS = 16
 
 
@@ -87,15 +88,16 @@ def is_mpii(root: Path) -> bool:
     return (root / "annot").is_dir()
 
 
-def load_coco(root: Path, split: str = "val2017", detections: Path | None = None) -> CocoPersons:
+def load_coco(root: Path, split: str | None = None, detections: Path | None = None) -> CocoPersons:
     """Read COCO's person keypoints.
 
-    The annotations are `annotations/person_keypoints_SPLIT.json`, or that file or `person_keypoints.json` in the folder
-    itself; the pictures lie in `images/SPLIT`, `SPLIT` or `images`.
+    The annotations are `annotations/person_keypoints_SPLIT.json`, or that file in the folder itself; where no split is
+    asked for, it is val2017 or what the one file `person_keypoints.json` has. The pictures lie in `images/SPLIT`,
+    `SPLIT` or `images`.
 
     Args:
         root: the data set's folder.
-        split: such as "val2017".
+        split: such as "train2017".
         detections: boxes of a detector in COCO's result format (image_id, category_id, bbox, score); without it the
             boxes are those of the ground truth, of persons with keypoints who are no crowd, cut to the picture as
             HRNet's code does.
@@ -103,9 +105,10 @@ def load_coco(root: Path, split: str = "val2017", detections: Path | None = None
     Raises:
         ValueError: a file or a picture is missing, or there are no boxes; the message says what was looked for.
     """
-    names = f"annotations/person_keypoints_{split}.json", f"person_keypoints_{split}.json", "person_keypoints.json"
-    annotations = require_any(root, names, "COCO")
-    folder = require_any(root, (f"images/{split}", split, "images"), "COCO")
+    part = split or DEFAULT_SPLIT
+    names = [f"annotations/person_keypoints_{part}.json", f"person_keypoints_{part}.json"]
+    annotations = require_any(root, names if split else [*names, "person_keypoints.json"], "COCO")
+    folder = require_any(root, (f"images/{part}", part, "images"), "COCO")
     truth = read_json(annotations)
     require_fields([truth], ("images", "annotations", "categories"), annotations)
     images = {image["id"]: image for image in truth["images"]}

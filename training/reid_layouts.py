@@ -79,12 +79,14 @@ class Layout:
         marks: files and folders; one of them is enough to recognise the layout.
         crops: lists the crops of one part; ValueError where something is missing.
         boxes: the kinds of boxes of the test part; empty where there is no choice.
+        classic: whether it can hold what CUHK03's classic protocol is counted on.
     """
 
     name: str
     marks: tuple[str, ...]
     crops: Callable[[Path, Wanted], list[CropFile]]
     boxes: Callable[[Path], tuple[str, ...]]
+    classic: bool = False
 
 
 def find_layout(root: Path) -> Layout:
@@ -147,6 +149,8 @@ def _refuse_boxes(root: Path, wanted: Wanted) -> None:
 
 
 def _indexed(root: Path, wanted: Wanted) -> list[CropFile]:
+    if wanted.classic_set:
+        raise ValueError(f"{root} has one test set, number 0, not {wanted.classic_set}")
     rows = [
         row
         for row in _index(root)
@@ -222,7 +226,7 @@ def _chosen_boxes(wanted: Wanted) -> str:
 
 
 LAYOUTS = (
-    Layout("indexed", ("index.csv",), _indexed, _indexed_boxes),
+    Layout("indexed", ("index.csv",), _indexed, _indexed_boxes, classic=True),
     Layout("Market-1501", tuple(MARKET_FOLDERS.values()), _market, lambda root: ()),
     Layout("MSMT17", tuple(name for names in MSMT_LISTS.values() for name in names), _msmt17, lambda root: ()),
     Layout("CUHK03-NP", CUHK03_BOXES, _cuhk03_np, lambda root: CUHK03_BOXES),
@@ -231,5 +235,6 @@ LAYOUTS = (
         tuple(f"splits_{protocol}_{boxes}.json" for protocol in ("new", "classic") for boxes in CUHK03_BOXES),
         _cuhk03,
         lambda root: CUHK03_BOXES,
+        classic=True,
     ),
 )

@@ -75,16 +75,21 @@ def find_tests(root: Path, boxes: str | None = None, classic_set: int | None = N
 
     Args:
         root: the data set's folder, in any layout of `training.reid_layouts`.
-        boxes: only this kind, of data sets that have a choice; others are not affected.
+        boxes: only this kind.
         classic_set: number of the test set, for CUHK03 with its classic splits.
 
     Raises:
-        ValueError: no layout fits, or something of it is missing.
+        ValueError: no layout fits, something of it is missing, or it has no such boxes or classic test sets.
     """
     layout = find_layout(root)
-    kinds: Sequence[str | None] = layout.boxes(root)
-    if kinds and boxes:
-        kinds = [boxes]
+    has = layout.boxes(root)
+    if boxes and boxes not in has:
+        raise ValueError(
+            f"--boxes {boxes} is for data with a choice; {root} has {' and '.join(has) or 'one kind of boxes'}"
+        )
+    if classic_set is not None and not (has and layout.classic):
+        raise ValueError(f"the classic protocol is CUHK03's; {root} is in {layout.name} layout, without its test sets")
+    kinds: Sequence[str | None] = [boxes] if boxes else has
     return [
         ReidTest(
             root.resolve().name + (f" ({kind})" if kind else ""),

@@ -65,6 +65,8 @@ def _measure(
     if detections is not None and (is_mpii(data) or is_lsp(data)):
         raise ValueError("the persons that are annotated here are scored; --detections is for COCO")
     if is_lsp(data):
+        if split is not None:
+            raise ValueError("Leeds Sports Pose is read whole; --split is for COCO and MPII")
         find = finder(pose_estimator(checkpoint, network), flip)
         persons = load_lsp(data)
         return evaluate_lsp(persons, find), persons.source
@@ -72,7 +74,7 @@ def _measure(
         annotated = load_mpii(data, split or "valid")
         system = pose_network(checkpoint, network, MPII_16, flip)
         return _mpii_rows(evaluate_mpii(annotated, system.predict)), annotated.source
-    boxed = load_coco(data, split or "val2017", detections)
+    boxed = load_coco(data, split, detections)
     if network.num_keypoints == len(LSP_14) and detections is None:
         known = annotated_keypoints(boxed)
         return evaluate_common(known, finder(pose_estimator(checkpoint, network), flip)), known.source

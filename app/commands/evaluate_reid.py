@@ -45,6 +45,8 @@ def reid(
 
     classic_set = test_set if protocol == "cuhk03-classic" else None
     try:
+        if classic_set is None and (test_set, repeats, seed) != (0, 10, 0):
+            raise ValueError("--test-set, --repeats and --seed belong to --protocol cuhk03-classic")
         rules = ReidProtocol(classic_set, repeats, seed, rerank is not None)
         tests = [test for root in data for test in find_tests(root, boxes, classic_set)]
         checkpoint, network = open_checkpoint(model, "reid", weights_dir, device)

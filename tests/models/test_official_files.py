@@ -42,6 +42,22 @@ def test_prefixes_of_all_names_are_taken_off(tmp_path: Path, prefix: str) -> Non
     assert official.notes == (f"took the prefix {prefix} off every name",)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("_orig_mod.conv.weight", "_orig_mod.bn.num_batches_tracked"),
+        ("module._orig_mod.conv.weight", "module._orig_mod.bn.num_batches_tracked"),
+        ("conv._orig_mod.weight", "bn.num_batches_tracked"),
+    ],
+    ids=["whole", "and parallel", "one layer"],
+)
+def test_the_names_of_compiled_layers_are_as_if_they_were_not(tmp_path: Path, names: tuple[str, str]) -> None:
+    official = read_official_file(written(tmp_path, dict(zip(names, STATE.values(), strict=True))))
+
+    assert_is_state(official.state)
+    assert official.notes[0].startswith("took torch.compile's _orig_mod. out of")
+
+
 def test_a_prefix_of_some_names_only_stays(tmp_path: Path) -> None:
     official = read_official_file(written(tmp_path, prefixed("module.") | {"head.weight": torch.ones(1)}))
 
@@ -112,7 +128,8 @@ def test_what_holds_no_state_dictionary_is_refused_and_described(tmp_path: Path,
 
 
 def test_a_damaged_safetensors_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file.safetensors").write_bytes(b"no tensors")
+    save_file(STATE, tmp_path / "whole.safetensors")
+    (tmp_path / "file.safetensors").write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-1])
 
     with pytest.raises(CheckpointError, match="cannot be read"):
         read_official_file(tmp_path / "file.safetensors")

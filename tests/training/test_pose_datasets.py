@@ -53,6 +53,17 @@ def test_coco_s_pictures_are_found_where_people_keep_them(tmp_path: Path, pictur
     assert data.paths[0] == tmp_path / pictures / "000000000001.jpg"
 
 
+def test_a_split_that_is_asked_for_is_not_replaced_by_what_is_there(tmp_path: Path) -> None:
+    root = write_coco(tmp_path, "images")
+    listed = root / "annotations" / "person_keypoints_val2017.json"
+    assert load_coco(root, "val2017").source.startswith(f"{tmp_path.name}: {listed.name}")
+    listed.rename(root / "person_keypoints.json")
+
+    assert "person_keypoints.json" in load_coco(root).source
+    with pytest.raises(ValueError, match=r"person_keypoints_val2017\.json"):
+        load_coco(root, "val2017")
+
+
 def test_mpii_is_read_with_its_truth_in_the_list(tmp_path: Path) -> None:
     data = load_mpii(write_mpii(tmp_path))
 

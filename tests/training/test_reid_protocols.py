@@ -83,8 +83,26 @@ def test_data_with_two_kinds_of_boxes_is_tested_on_each(tmp_path: Path) -> None:
 
     assert [test.name for test in find_tests(cuhk03)] == ["cuhk03 (labeled)", "cuhk03 (detected)"]
     assert [test.name for test in find_tests(cuhk03, "detected")] == ["cuhk03 (detected)"]
-    assert [test.name for test in find_tests(market, "detected")] == ["market"]
+    assert [test.name for test in find_tests(market)] == ["market"]
     assert [len(test.query) for test in find_tests(cuhk03, "labeled", classic_set=1)] == [4]
+
+
+def test_boxes_and_test_sets_that_data_do_not_have_are_refused(tmp_path: Path) -> None:
+    market = write_folders(tmp_path / "market", MARKET)
+    new = tmp_path / "cuhk03-np"
+    for kind in ("labeled", "detected"):
+        write_folders(new / kind, MARKET)
+    indexed = write_indexed(tmp_path)
+
+    with pytest.raises(ValueError, match=r"--boxes detected is for data with a choice; .*market has one kind of boxes"):
+        find_tests(market, "detected")
+    with pytest.raises(ValueError, match=r"has labeled$"):
+        find_tests(indexed, "detected")
+    for root, layout in ((market, "Market-1501"), (new, "CUHK03-NP")):
+        with pytest.raises(ValueError, match=f"the classic protocol is CUHK03's; .* is in {layout} layout"):
+            find_tests(root, classic_set=0)
+    with pytest.raises(ValueError, match="has one test set, number 0, not 3"):
+        find_tests(indexed, classic_set=3)
 
 
 def test_a_part_that_is_missing_is_an_error_before_anything_is_embedded(tmp_path: Path) -> None:
