@@ -12,6 +12,7 @@ from app.access.callers import Scope, parse_scopes
 from app.access.keys import Key, KeyStore
 from app.access.opening import keys_url
 from app.commands.console import fail, say
+from app.gallery.names import NAME_RULE, is_name
 from app.settings import with_driver
 
 keys = typer.Typer(no_args_is_help=True, help="API keys: who may do what, and where.")
@@ -34,11 +35,11 @@ def create(
 ) -> None:
     """Make a key and print it. It cannot be shown again: only its hash is kept."""
     try:
-        scopes = parse_scopes(scope)
-        if Scope.ADMIN in scopes and gallery:
+        scopes, galleries = parse_scopes(scope), _galleries(gallery)
+        if Scope.ADMIN in scopes and galleries:
             raise ValueError("a key with the scope 'admin' cannot be bound to galleries")
         with _store(data_dir, database_url) as store:
-            text = store.create(name, scopes, frozenset(gallery) if gallery else None)
+            text = store.create(name, scopes, galleries)
     except (ValueError, OSError, SQLAlchemyError) as error:
         fail(str(error))
     say(str(text))
@@ -84,6 +85,17 @@ def revoke(
     if not revoked:
         fail(f"there is no key {key_id!r} that is not revoked")
     say(f"revoked {key_id}")
+
+
+def _galleries(names: list[str] | None) -> frozenset[str] | None:
+    """What a key is bound to. A gallery need not be there yet, but a gallery of that name must be possible."""
+    if not names:
+        return None
+    if wrong := [name for name in names if not is_name(name)]:
+        raise ValueError(f"--gallery is {wrong[0]!r}; a gallery's name has {NAME_RULE}")
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"--gallery {repeated[0]!r} is given twice")
+    return frozenset(names)
 
 
 def _store(data_dir: Path, database_url: str | None) -> KeyStore:

@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
+from app.gallery.names import NAME, NAME_RULE
 from app.pipelines.reid import Embedded, Timings
 
 Name = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}$"),
-    Field(description="1 to 128 letters, digits and . _ @ : -, beginning with a letter or digit."),
+    StringConstraints(pattern=f"^{NAME}$"),
+    Field(description=f"{NAME_RULE}."),
 ]
 
 
@@ -79,6 +80,7 @@ class Problem(BaseModel):
     request_id: str
     field: str | None = None
     limit: float | None = None
+    reasons: list[str] | None = None
 
 
 class ItemStatus(BaseModel):

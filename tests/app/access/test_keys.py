@@ -128,6 +128,24 @@ def test_keys_are_made_listed_and_revoked_by_command(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize(
+    ("galleries", "reason"),
+    [(["lab", "../lab"], "--gallery is '../lab'"), ([""], "--gallery is ''"), (["lab", "lab"], "'lab' is given twice")],
+)
+def test_a_key_is_bound_to_galleries_that_can_be_and_to_each_once(
+    galleries: list[str], reason: str, tmp_path: Path
+) -> None:
+    bound = [word for name in galleries for word in ("--gallery", name)]
+
+    result = CliRunner().invoke(
+        main, ["keys", "create", "x", "--scope", "query", *bound, "--data-dir", str(tmp_path / "data")]
+    )
+
+    assert result.exit_code == 1
+    assert reason in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_an_admin_key_cannot_be_bound_to_a_gallery(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         main, ["keys", "create", "x", "--scope", "admin", "--gallery", "lab", "--data-dir", str(tmp_path)]
