@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,17 @@ class FileCache:
             kept = make()
             _write(path, kept)
         return kept
+
+    def forget(self, keys: re.Pattern[str], but: str) -> None:
+        """Delete what nobody will ask for again: files whose whole key matches, but for those that begin with `but`."""
+        if self._folder is None or not self._folder.is_dir():
+            return
+        for path in self._folder.iterdir():
+            if keys.fullmatch(path.name) and not path.name.startswith(but):
+                # Another process may be faster, or the folder read-only.
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                    log.info("%s is of another version and was deleted", path)
 
 
 def _read(path: Path) -> bytes | None:

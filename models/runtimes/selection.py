@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -28,6 +29,9 @@ log = logging.getLogger("gaitkeeper")
 
 RuntimeName = Literal["torch", "onnxruntime", "openvino"]
 Precision = Literal["fp32", "bf16"]
+
+DIGITS = 16
+"""Of the digest in the name of a cached file."""
 
 # The fastest first, in fp32 on a CPU, as `python -m benchmarks runtimes` measures; one that is not installed is passed.
 FASTEST: dict[str, tuple[RuntimeName, ...]] = {
@@ -119,6 +123,8 @@ def _open(
         return open_torch(network, options.device, options.precision)
     shape, threads = input_shape(checkpoint), options.threads or _cores()
     key = f"{checkpoint.name}-{_digest(checkpoint)}"
+    # What earlier weights or releases left behind: tens of megabytes each.
+    files.forget(re.compile(rf"{re.escape(checkpoint.name)}-[0-9a-f]{{{DIGITS}}}[.-].*"), but=key)
     onnx = partial(files.fetch, f"{key}.onnx", partial(export_onnx, network, shape))
     if name == "onnxruntime":
         run = open_onnxruntime(onnx(), threads)
@@ -137,7 +143,7 @@ def _digest(checkpoint: Checkpoint) -> str:
     sources = [path.read_bytes() for path in sorted(models.glob("backbones/*.py"))]
     facts = [checkpoint.sha256, checkpoint.network, checkpoint.arguments, input_shape(checkpoint), torch.__version__]
     code = hashlib.sha256(b"".join([*sources, Path(exporting.__file__).read_bytes()])).hexdigest()
-    return hashlib.sha256(json.dumps([*facts, code], sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([*facts, code], sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
 def _cores() -> int:

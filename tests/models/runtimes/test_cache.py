@@ -1,4 +1,5 @@
 import logging
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,6 +43,17 @@ def test_where_nothing_can_be_written_it_is_made_each_time(tmp_path: Path, caplo
         assert [files.fetch("a", lambda: b"made") for _ in range(2)] == [b"made", b"made"]
 
     assert "cannot be kept" in caplog.text
+
+
+def test_what_is_forgotten_is_gone_and_the_rest_stays(tmp_path: Path) -> None:
+    files = FileCache(tmp_path)
+    for key in ("net-1.onnx", "net-2.onnx", "net-2-any", "network-1.onnx"):
+        files.fetch(key, lambda: b"made")
+
+    files.forget(re.compile(r"net-\d[.-].*"), but="net-2")
+    FileCache(tmp_path / "absent").forget(re.compile(".*"), but="net")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"net-2.onnx", "net-2-any", "network-1.onnx"}
 
 
 def test_without_a_folder_nothing_is_kept() -> None:

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,11 +46,18 @@ def test_a_second_start_writes_nothing(runtime: str, tmp_path: Path) -> None:
         torch.testing.assert_close(again(images), PLAIN.build()(images), rtol=1e-4, atol=1e-4)
 
 
-def test_other_weights_have_other_files(tmp_path: Path) -> None:
-    for sha256 in ("1", "2"):
-        accelerate(PLAIN.build(), PLAIN.checkpoint(sha256), RuntimeOptions(CPU, "onnxruntime"), FileCache(tmp_path))
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_other_weights_replace_the_files_of_their_network_and_of_no_other(runtime: str, tmp_path: Path) -> None:
+    options, other = RuntimeOptions(CPU, runtime, threads=1), replace(PLAIN.checkpoint(), name="tiny-2")  # type: ignore[arg-type]
+    written: list[set[str]] = []
+    for checkpoint in (other, PLAIN.checkpoint("1"), PLAIN.checkpoint("2")):
+        accelerate(PLAIN.build(), checkpoint, options, FileCache(tmp_path))
+        written.append({path.name for path in tmp_path.iterdir()})
 
-    assert len(list(tmp_path.iterdir())) == 2
+    others, with_first, with_second = written
+    assert others < with_first
+    assert with_first & with_second == others
+    assert len(with_first) == len(with_second)
 
 
 def test_a_network_that_cannot_leave_torch_stays_there(caplog: pytest.LogCaptureFixture) -> None:
