@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 HEIGHT, WIDTH = 256, 128
+MARGIN = 48
 Colour = tuple[int, int, int]
 
 
@@ -32,6 +33,19 @@ def sample_crops(identities: int = 12, cameras: int = 3, seed: int = 7) -> list[
             jpeg = _render(look, np.random.default_rng((seed, 1000 + camera)), rng)
             samples.append(Sample(f"sample-{person:02d}", f"c{camera + 1}", jpeg))
     return samples
+
+
+def sample_street(people: int = 3, seed: int = 7) -> bytes:
+    """Draw some of these people side by side; a JPEG."""
+    scene = np.random.default_rng((seed, 2000))
+    street = _ground(people * WIDTH, HEIGHT + 2 * MARGIN, scene)
+    figures = Image.new("RGBA", (people * WIDTH, HEIGHT))
+    for place in range(people):
+        look = _Look.draw(np.random.default_rng((seed, place)))
+        _figure(ImageDraw.Draw(figures), look, (place + 0.5) * WIDTH, np.random.default_rng((seed, place, 2000)))
+    # People without room around them are not found.
+    street.paste(figures, (0, MARGIN), figures)
+    return _photographed(street, scene, scene)
 
 
 @dataclass(frozen=True)
@@ -64,10 +78,19 @@ def _colour(rng: np.random.Generator, low: int, high: int) -> Colour:
 
 
 def _render(look: _Look, scene: np.random.Generator, rng: np.random.Generator) -> bytes:
-    picture = Image.new("RGB", (WIDTH, HEIGHT), _colour(scene, 90, 190))
-    draw = ImageDraw.Draw(picture)
-    draw.rectangle((0, 190, WIDTH, HEIGHT), fill=_colour(scene, 70, 150))
-    _figure(draw, look, WIDTH / 2 + rng.normal(0, 4), rng)
+    picture = _ground(WIDTH, HEIGHT, scene)
+    _figure(ImageDraw.Draw(picture), look, WIDTH / 2 + rng.normal(0, 4), rng)
+    return _photographed(picture, scene, rng)
+
+
+def _ground(width: int, height: int, scene: np.random.Generator) -> Image.Image:
+    picture = Image.new("RGB", (width, height), _colour(scene, 90, 190))
+    ImageDraw.Draw(picture).rectangle((0, 0.75 * height - 2, width, height), fill=_colour(scene, 70, 150))
+    return picture
+
+
+def _photographed(picture: Image.Image, scene: np.random.Generator, rng: np.random.Generator) -> bytes:
+    """A JPEG of a drawing, blurred, lit and noisy as a camera makes it."""
     pixels = np.asarray(picture.filter(ImageFilter.GaussianBlur(1.2)), np.float64)
     light = scene.uniform(0.75, 1.15) * rng.uniform(0.92, 1.08)
     noisy = np.clip(pixels * light + rng.normal(0, 6, pixels.shape), 0, 255).astype(np.uint8)
