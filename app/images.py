@@ -9,13 +9,25 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from app.errors import IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, UNDECODABLE, ProblemError
+from app.errors import IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, OVERLOADED, UNDECODABLE, ProblemError
+from app.sandbox.picture_child import FORMATS, flattened, orientation_of
+from app.sandbox.pictures import (
+    NoDecoderError,
+    PictureDecoders,
+    PictureError,
+    PictureLimits,
+    UnknownFormatError,
+)
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
-EXIF_ORIENTATION = 0x0112
+PLAIN = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
+"""How pictures begin that are decoded in this process; every other one goes to a child."""
 SIDEWAYS = (5, 6, 7, 8)
 REDUCTIONS = (1, 2, 4, 8)
 """Factors by which a JPEG can be made smaller while it is decoded."""
+BYTES_PER_PIXEL, BASE_MEMORY_BYTES = 32, 200_000_000
+"""Address space of a decoder. WebP with transparency needs most, 27 bytes a pixel, for its canvases and copies."""
+DECODERS = PictureDecoders()
+"""Their process is started for the first odd picture, and ends with this one."""
 
 Image = NDArray[np.uint8]
 
@@ -64,7 +76,8 @@ def decode_picture(data: bytes, limits: ImageLimits, field: str = "image", pixel
     """Decode a picture upright.
 
     EXIF orientation is applied; of an animation the first frame is taken; transparency is laid on white; 16-bit, grey,
-    palette and CMYK pictures become 8-bit RGB.
+    palette and CMYK pictures become 8-bit RGB. Plain JPEG and PNG are decoded here, all else in a child process, which
+    is limited and killed if need be.
 
     Args:
         data: JPEG, PNG, WebP, BMP or GIF.
@@ -74,7 +87,7 @@ def decode_picture(data: bytes, limits: ImageLimits, field: str = "image", pixel
             has at most as many; a JPEG without ever being decoded in full.
 
     Raises:
-        ProblemError: empty, not a picture, truncated, or outside the limits.
+        ProblemError: empty, not a picture, truncated, outside the limits, or more than its decoder could bear.
     """
     if not data:
         raise ProblemError(UNDECODABLE, f"{field} is empty", field=field)
@@ -82,25 +95,73 @@ def decode_picture(data: bytes, limits: ImageLimits, field: str = "image", pixel
         detail = f"{field} has {len(data)} bytes; send at most {limits.max_bytes}"
         raise ProblemError(IMAGE_TOO_LARGE, detail, field=field, limit=limits.max_bytes)
     try:
-        picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
-        picture_size = picture.height, picture.width
-        _check_size(*picture_size, limits, field)
+        return _decode(data, limits, field, pixels_enough)
+    except UnknownFormatError:
+        detail = f"{field} is not a picture in a format that is read here: {', '.join(FORMATS)}"
+        raise ProblemError(UNDECODABLE, detail, field=field) from None
+    except PictureError as error:
+        raise ProblemError(UNDECODABLE, f"{field} is damaged or incomplete ({error})", field=field) from None
+    except (NoDecoderError, OSError):
+        detail = f"there is no process to decode {field} in just now; try again, or send a JPEG"
+        raise ProblemError(OVERLOADED, detail, field=field, headers={"Retry-After": "5"}) from None
+
+
+def _decode(data: bytes, limits: ImageLimits, field: str, pixels_enough: int | None) -> Picture:
+    for start, kind in PLAIN.items():
+        if data.startswith(start):
+            found = _decode_here(data, kind, limits, field, pixels_enough)
+            if found is not None:
+                return found
+    return _decode_in_child(data, limits, field, pixels_enough)
+
+
+def _decode_here(data: bytes, kind: str, limits: ImageLimits, field: str, pixels_enough: int | None) -> Picture | None:
+    """A plain JPEG or PNG; None if it turns out to be odd."""
+    try:
+        picture = Pillow.open(io.BytesIO(data), formats=(kind,))
+        size = picture.height, picture.width
+        _check_size(*size, limits, field)
         factor = _reduction(picture.height * picture.width, pixels_enough)
-        orientation = _orientation(picture)
-        # Pillow's own arrays are read-only, of which torch warns.
-        image = np.require(_upright(_pixels(picture, data, factor), orientation), requirements=["C", "W"])
-        return Picture(image, picture_size[::-1] if orientation in SIDEWAYS else picture_size)
+        if kind == "PNG":
+            image = _reduced(_rgb(picture), factor)
+        elif picture.mode in ("RGB", "L"):
+            height, width = -(-picture.height // factor), -(-picture.width // factor)
+            image = np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width), np.uint8)
+        else:
+            return None
+        return _turned(image, size, orientation_of(picture))
+    except ProblemError:
+        raise
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
         detail = f"{field} has far more than {limits.max_pixels} pixels"
         raise ProblemError(IMAGE_TOO_LARGE, detail, field=field, limit=limits.max_pixels) from None
-    except UnidentifiedImageError:
-        detail = f"{field} is not a picture in a format that is read here: {', '.join(FORMATS)}"
-        raise ProblemError(UNDECODABLE, detail, field=field) from None
-    except ProblemError:
-        raise
     except Exception as error:
+        if kind == "JPEG":
+            # Strict decoding refuses harmless oddities too; Pillow tells those from truncated pictures.
+            return None
+        if isinstance(error, UnidentifiedImageError):
+            raise UnknownFormatError from None
         # Decoders of hostile bytes raise almost anything; whatever they raise means the picture is broken.
-        raise ProblemError(UNDECODABLE, f"{field} is damaged or incomplete ({error})", field=field) from None
+        raise PictureError(str(error)) from None
+
+
+def _decode_in_child(data: bytes, limits: ImageLimits, field: str, pixels_enough: int | None) -> Picture:
+    def check(height: int, width: int) -> None:
+        _check_size(height, width, limits, field)
+
+    image, orientation = DECODERS.decode(data, _limits_of_child(limits), check)
+    size = image.shape[:2]
+    return _turned(_reduced(image, _reduction(size[0] * size[1], pixels_enough)), size, orientation)
+
+
+def _limits_of_child(limits: ImageLimits) -> PictureLimits:
+    return PictureLimits(limits.max_pixels, BYTES_PER_PIXEL * limits.max_pixels + BASE_MEMORY_BYTES)
+
+
+def _turned(image: Image, size: tuple[int, int], orientation: int) -> Picture:
+    # Arrays of others are read-only at times, of which torch warns.
+    upright = np.require(_upright(image, orientation), requirements=["C", "W"])
+    return Picture(upright, size[::-1] if orientation in SIDEWAYS else size)
 
 
 def _check_size(height: int, width: int, limits: ImageLimits, field: str) -> None:
@@ -121,39 +182,20 @@ def _reduction(pixels: int, enough: int | None) -> int:
     return next((factor for factor in REDUCTIONS if pixels <= enough * factor**2), REDUCTIONS[-1])
 
 
-def _pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
-    if picture.format == "JPEG" and picture.mode in ("RGB", "L"):
-        height, width = -(-picture.height // factor), -(-picture.width // factor)
-        try:
-            return np.asarray(simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width), np.uint8)
-        except ValueError:
-            # Strict decoding refuses harmless oddities too; Pillow tells those from truncated pictures.
-            pass
-    image = _rgb(picture)
+def _reduced(image: Image, factor: int) -> Image:
     return image if factor == 1 else np.asarray(Pillow.fromarray(image).reduce(factor))
 
 
 def _rgb(picture: Pillow.Image) -> Image:
     if picture.mode.startswith(("I", "F")):
         return _high_bytes(picture)
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        white = Pillow.new("RGBA", rgba.size, "white")
-        return np.asarray(Pillow.alpha_composite(white, rgba).convert("RGB"))
-    return np.asarray(picture.convert("RGB"))
+    return np.asarray(flattened(picture))
 
 
 def _high_bytes(picture: Pillow.Image) -> Image:
     """16-bit grey to 8-bit RGB; Pillow's own conversion clips instead of scaling."""
     grey = np.clip(np.asarray(picture, np.float64) / 257, 0, 255).astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
-
-
-def _orientation(picture: Pillow.Image) -> int:
-    try:
-        return int(picture.getexif().get(EXIF_ORIENTATION, 1))
-    except Exception:  # a picture with damaged EXIF data is still a picture
-        return 1
 
 
 def _upright(image: Image, orientation: int) -> Image:

@@ -1,7 +1,5 @@
 """Frames of an untrusted video, decoded in a child process."""
 
-import os
-import select
 import subprocess
 import sys
 import time
@@ -15,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.sandbox import video_child
+from app.sandbox.pipes import EndedError, in_memory, read_exactly
 from app.sandbox.video_child import END, HEADER, TOO_LARGE, TOO_LONG
 
 STALL_SECONDS = 30.0
 """How long a child may be silent; it is not stalled while it waits for a slow reader."""
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def _refusal(number: int, pixels: int, limits: VideoLimits) -> VideoError:
 
 @contextmanager
 def _child(data: bytes, limits: VideoLimits) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
-    with _in_memory(data) as file:
+    with in_memory(data) as file:
         descriptor = file.fileno()
         numbers = (descriptor, limits.cpu_seconds, limits.memory_bytes, limits.max_pixels, limits.max_frames)
         process = subprocess.Popen(
@@ -119,26 +117,13 @@ def _child(data: bytes, limits: VideoLimits) -> Iterator[tuple["subprocess.Popen
             process.stdout.close()
 
 
-@contextmanager
-def _in_memory(data: bytes) -> Iterator[IO[bytes]]:
-    """A file that a child can open though it is in no folder: pictures of people do not touch a disk."""
-    with os.fdopen(os.memfd_create("video"), "wb") as file:
-        file.write(data)
-        file.flush()
-        yield file
-
-
-def _read(process: "subprocess.Popen[bytes]", output: IO[bytes], size: int) -> bytes:
-    parts, wanted = [], size
-    while wanted:
-        if not select.select([output], [], [], STALL_SECONDS)[0]:
-            raise VideoError(f"its decoder did nothing for {STALL_SECONDS:.0f} s")
-        part = os.read(output.fileno(), min(wanted, CHUNK))
-        if not part:
-            raise VideoError(_died(process))
-        parts.append(part)
-        wanted -= len(part)
-    return b"".join(parts)
+def _read(process: "subprocess.Popen[bytes]", output: IO[bytes], size: int) -> bytearray:
+    try:
+        return read_exactly(output.fileno(), size, STALL_SECONDS)
+    except TimeoutError:
+        raise VideoError(f"its decoder did nothing for {STALL_SECONDS:.0f} s") from None
+    except EndedError:
+        raise VideoError(_died(process)) from None
 
 
 def _died(process: "subprocess.Popen[bytes]") -> str:
