@@ -66,7 +66,8 @@ def read_bulk(content_type: str, body: bytes, limits: BulkLimits) -> list[Line |
             if MANIFEST not in archive.namelist():
                 raise ProblemError(MALFORMED, f"the zip file has no {MANIFEST}")
             return [_one(line, archive, limits) for line in _lines(_member(archive, MANIFEST), limits)]
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    # A file of a later version of the format is a RuntimeError.
+    except (zipfile.BadZipFile, RuntimeError, ValueError, OSError) as error:
         raise ProblemError(MALFORMED, f"the zip file cannot be read: {error}") from None
 
 

@@ -44,7 +44,8 @@ def read_walk(files: Sequence[bytes], names: Sequence[str], limits: WalkLimits) 
 
 
 def _members(archive: zipfile.ZipFile, limits: WalkLimits) -> list[zipfile.ZipInfo]:
-    infos = [info for info in archive.infolist() if not info.is_dir()]
+    # `ZipInfo.is_dir` fails for an empty name.
+    infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
     members = [info for info in infos if not _is_ignored(info.filename)]
     if not members:
         raise ProblemError(NO_SILHOUETTE, f"{FIELD}: the archive is empty", field=FIELD)
@@ -63,7 +64,7 @@ def _members(archive: zipfile.ZipFile, limits: WalkLimits) -> list[zipfile.ZipIn
 
 def _is_ignored(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return parts[0] in IGNORED or parts[-1] in IGNORED or (parts[-1].startswith(".") and parts[-1] != "..")
+    return not parts or parts[0] in IGNORED or parts[-1] in IGNORED or (parts[-1].startswith(".") and parts[-1] != "..")
 
 
 def _is_unsafe(name: str) -> bool:
@@ -95,7 +96,10 @@ def _array(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> NDAr
     data = io.BytesIO(archive.read(member))
     # NumPy makes room for as much as a header claims, before it sees that the data are missing.
     read_header = npy.read_array_header_1_0 if npy.read_magic(data) == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read_header(data)
+    try:
+        shape, _, dtype = read_header(data)
+    except Exception as error:  # it is read as Python, with all of Python's errors
+        raise ValueError(f"the header of the array is damaged: {error}") from None
     if dtype.hasobject or dtype.itemsize * int(np.prod(shape, dtype=object)) != len(data.getvalue()) - data.tell():
         raise ProblemError(MALFORMED, f"{FIELD}: the array is damaged, or is not of numbers", field=FIELD)
     data.seek(0)

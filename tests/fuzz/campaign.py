@@ -1,5 +1,6 @@
 """Runs readers over many inputs, in processes that may die."""
 
+import faulthandler
 import logging
 import multiprocessing
 import os
@@ -21,6 +22,8 @@ from tests.fuzz.targets import Target, targets
 
 CHUNK = 250
 SLOW_SECONDS = 5.0
+HUNG_SECONDS = 120.0
+"""A reader that takes longer ends its process, and is found as one that died."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ Outcome = tuple[str, Counter[str], list[Finding]]
 
 
 def _results(chunks: list[Chunk], workers: int) -> Iterator[Outcome]:
+    # The processes inherit it; FFmpeg and OpenCV say on standard error what is wrong with every video.
+    os.environ.update(OPENCV_LOG_LEVEL="SILENT", OPENCV_FFMPEG_LOGLEVEL="-8")
     context = multiprocessing.get_context("spawn")
     waiting = list(chunks)
     while waiting:
@@ -121,6 +126,7 @@ def try_chunk(chunk: Chunk) -> Outcome:
     for index in range(start, end):
         data = fuzz_input(target, index, seed)
         began = time.perf_counter()
+        faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
         try:
             target.read(data)
             counted["read"] += 1
@@ -128,6 +134,7 @@ def try_chunk(chunk: Chunk) -> Outcome:
             counted["refused"] += 1
         except Exception:
             findings.append(Finding(name, index, seed, traceback.format_exc()))
+        faulthandler.cancel_dump_traceback_later()
         if time.perf_counter() - began > SLOW_SECONDS:
             findings.append(Finding(name, index, seed, f"took more than {SLOW_SECONDS} s"))
     return name, counted, findings
