@@ -33,7 +33,7 @@ OVERLOAD_DETAILS: dict[Reason, str] = {
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Render every exception as problem+json."""
+    """Render every exception as problem+json; those that are not foreseen are left to `app.edge.failures`."""
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(GalleryError, _gallery)
     app.add_exception_handler(ForbiddenError, _forbidden)
@@ -47,7 +47,6 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BodyError, _body)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _internal)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -123,8 +122,3 @@ def _not_so(request: Request) -> Response:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     detail = f"{request.method} is not for this address; it takes {headers['Allow']}"
     return render(ProblemError(errors.METHOD_NOT_ALLOWED, detail, headers=headers), request)
-
-
-async def _internal(request: Request, error: Exception) -> Response:
-    log.error("request %s failed", request.scope.get("request_id"), exc_info=error)
-    return render(ProblemError(errors.INTERNAL, "the service failed; its log has the request id"), request)

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from app import openapi
 from app.access.callers import Scope
 from app.access.middleware import Access
 from app.edge.answers import Answers
 from app.edge.bodies import Bodies
+from app.edge.failures import Failures
 from app.edge.methods import METHODS
 from app.gallery.errors import GalleryError
 from app.handlers import install_handlers
 from app.routers import calibration, enrolment, gait, galleries, health, inference, moves, pose, reid
-from app.routers.access import needs, needs_by_method
+from app.routers.access import KEYS, needs, needs_by_method
 from app.routers.admission import DEADLINE, Stays
 from app.routers.queries import KNOWN_QUERY
 from app.runtime import open_runtime
@@ -52,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Who is this person, how do they stand, how old is their gait?",
         version="0.1.0",
         lifespan=lifespan,
+        openapi_tags=openapi.TAGS,
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[KNOWN_QUERY],
@@ -61,18 +64,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Stays)
     app.add_middleware(Bodies, max_bytes=settings.max_body_bytes, patience_seconds=settings.patience_seconds)
     app.add_middleware(Access, doorway=lambda: app.state.runtime.doorway)
+    app.add_middleware(Failures)
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
     app.add_middleware(Observed, metrics=metrics, tracer=tracer)
     app.add_middleware(Answers, is_leaving=lambda: app.state.leaving)
     app.add_middleware(RequestIds)
-    _include(app, reid.router)
+    _include(app, reid.router, *KEYS)
     for router in (pose.router, gait.router):
-        _include(app, router, needs(Scope.INFER))
+        _include(app, router, *KEYS, needs(Scope.INFER))
     for router in (galleries.router, enrolment.router, moves.router, calibration.router):
-        _include(app, router, needs_by_method())
+        _include(app, router, *KEYS, needs_by_method())
     _include(app, health.router)
-    app.include_router(inference.router, dependencies=[needs(Scope.INFER)])
+    app.include_router(inference.router, dependencies=[*KEYS, needs(Scope.INFER)])
     return app
 
 

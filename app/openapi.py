@@ -14,6 +14,33 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 }
+TAGS = [
+    {"name": "re-identification", "description": "Who is this? Embeddings, queries, and one person or two."},
+    {"name": "enrolment", "description": "Shots into galleries; acknowledged is on disk."},
+    {"name": "galleries", "description": "Galleries, identities and shots: listing, changing, erasing."},
+    {"name": "calibration", "description": "From similarities to probabilities and decisions."},
+    {"name": "pose", "description": "How do they stand? Keypoints of people in pictures."},
+    {"name": "gait", "description": "How old is their gait? From silhouettes or a video."},
+    {"name": "service", "description": "Health, limits, models, metrics."},
+    {"name": "open inference protocol", "description": "Prepared tensors, for clients of KServe and Triton."},
+]
+TERMS: list[dict[str, Any]] = [
+    {
+        "name": "Priority",
+        "in": "header",
+        "description": "`bulk` lets everybody else go first.",
+        "schema": {"type": "string"},
+        "example": "bulk",
+    },
+    {
+        "name": "X-Deadline-Ms",
+        "in": "header",
+        "description": "After so many milliseconds the answer is worthless; then it is 504.",
+        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 3_600_000},
+        "example": 2000,
+    },
+]
+"""Headers with the terms of a request for inference."""
 
 
 def upload(
@@ -42,7 +69,7 @@ def upload(
         "response_model": answer,
         "status_code": status,
         "responses": (drawn if picture_type else {}) | PROBLEMS,
-        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+        "openapi_extra": {"parameters": TERMS, "requestBody": {"required": True, "content": content}},
     }
 
 
@@ -61,7 +88,7 @@ def gait_upload(
     return {
         "response_model": answers[0] | answers[1],
         "responses": PROBLEMS,
-        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+        "openapi_extra": {"parameters": TERMS, "requestBody": {"required": True, "content": content}},
     }
 
 
@@ -74,6 +101,48 @@ TENSORS: dict[int | str, dict[str, Any]] = {
     }
 }
 """Answers of the Open Inference Protocol: JSON, or JSON with binary data behind it."""
+_SHAPE = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
+_TENSOR = {
+    "type": "object",
+    "required": ["name", "shape", "datatype"],
+    "properties": {
+        "name": {"const": "input"},
+        "shape": _SHAPE | {"description": "[N, …]; the network's metadata has the rest."},
+        "datatype": {"enum": ["FP32", "FP16"]},
+        "data": {"type": "array", "description": "Numbers, flat or in rows.", "items": {}},
+        "parameters": {"type": "object", "description": "`binary_data_size`, where the values follow as binary data."},
+    },
+}
+_REQUEST = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": ["string", "null"]},
+        "inputs": {"type": "array", "items": _TENSOR, "minItems": 1, "maxItems": 1},
+        "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
+        "parameters": {"type": "object"},
+    },
+}
+_HEADER_LENGTH = {
+    "name": "Inference-Header-Content-Length",
+    "in": "header",
+    "description": "Bytes of the JSON object, where binary data follow it.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+INFER: dict[str, Any] = {
+    "responses": TENSORS,
+    "openapi_extra": {
+        "parameters": [*TERMS, _HEADER_LENGTH],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": _REQUEST},
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            },
+        },
+    },
+}
+"""Keyword arguments of a route that takes tensors as the protocol has them."""
 
 TEXT: dict[str, Any] = {
     "response_class": PlainTextResponse,
@@ -91,8 +160,31 @@ def bulk(line: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
     return {
         "response_model": answer,
         "responses": PROBLEMS,
-        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+        "openapi_extra": {"parameters": TERMS, "requestBody": {"required": True, "content": content}},
     }
+
+
+def optional_json(body: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
+    """Keyword arguments of a route that reads its own JSON, which may be left out."""
+    schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
+    inner = schema.pop("$defs", {})
+    # Small classes within the body are written where they are used: FastAPI knows no others.
+    for name, definition in inner.items():
+        schema = _inlined(schema, f"#/components/schemas/{name}", definition)
+    content = {"application/json": {"schema": schema}}
+    return {
+        "response_model": answer,
+        "responses": PROBLEMS,
+        "openapi_extra": {"requestBody": {"required": False, "content": content}},
+    }
+
+
+def _inlined(schema: Any, reference: str, definition: dict[str, Any]) -> Any:  # noqa: ANN401  whatever JSON holds
+    if isinstance(schema, dict):
+        if schema.get("$ref") == reference:
+            return definition
+        return {key: _inlined(value, reference, definition) for key, value in schema.items()}
+    return [_inlined(one, reference, definition) for one in schema] if isinstance(schema, list) else schema
 
 
 def _lists(files: tuple[str, ...], item: dict[str, str]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
-"""The server's end: it says that it is not ready, goes on serving for a while, finishes what is inside, and leaves."""
+"""The server's beginning and end: told to end, it is not ready, serves on for a while, finishes and leaves."""
 
+import gc
 import signal
+import socket
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -21,6 +23,13 @@ class LeavingServer(uvicorn.Server):
         super().__init__(config)
         self._leave, self._seconds = leave, seconds
         self._end: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets)
+        # What is here by now stays: a full collection that went through all of it would halt every request.
+        gc.collect()
+        gc.freeze()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks the process to end."""
