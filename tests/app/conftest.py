@@ -4,8 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.app.forking import Forked, start
 
 
 @dataclass
 class Server:
     """A `gaitkeeper serve` process on loopback."""
 
-    process: subprocess.Popen[bytes]
+    process: Forked
     url: str
     data_dir: Path
 
@@ -42,15 +40,13 @@ def start_server(data_dir: Path, **settings: str) -> Server:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    # Other runtimes first export the networks, once for each data folder.
+    # Other runtimes first export the networks, once for each data folder; the fastest batch is tried at each start.
     environment = (
         os.environ
-        | {"GAITKEEPER_RUNTIME": "torch", "GAITKEEPER_LEAVE_SECONDS": "0"}
+        | {"GAITKEEPER_RUNTIME": "torch", "GAITKEEPER_MAX_BATCH": "8", "GAITKEEPER_LEAVE_SECONDS": "0"}
         | {f"GAITKEEPER_{name.upper()}": value for name, value in settings.items()}
     )
-    command = [sys.executable, "-c", "from app.cli import main; main()", "serve"]
-    arguments = ["--port", str(port), "--data-dir", str(data_dir)]
-    process = subprocess.Popen(command + arguments, cwd=ROOT, env=environment)
+    process = start(["serve", "--port", str(port), "--data-dir", str(data_dir)], environment)
     server = Server(process, f"http://127.0.0.1:{port}", data_dir)
     for _ in range(600):
         if process.poll() is not None:

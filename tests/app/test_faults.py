@@ -2,14 +2,13 @@
 
 import os
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from app.samples import sample_crops
-from tests.app.conftest import ROOT, start_server
+from tests.app.conftest import start_server
+from tests.app.forking import run
 
 JPEGS = [crop.jpeg for crop in sample_crops(identities=2, cameras=2)]
 PEOPLE = "/v1/galleries/default/identities"
@@ -28,25 +27,17 @@ def spoil(file: Path) -> None:
 )
 def test_a_start_with_damaged_records_fails_with_one_line(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / name).write_bytes(b"this was a database once" * 200)
-    command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port", "0"]
+    command = ["serve", "--port", "0", "--data-dir", str(tmp_path)]
 
-    ended = subprocess.run(
-        [*command, "--data-dir", str(tmp_path)],
-        cwd=ROOT,
-        env=os.environ | {"GAITKEEPER_LOG_LEVEL": "error"},
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    code, said = run(command, os.environ | {"GAITKEEPER_LOG_LEVEL": "error"}, tmp_path / "errors")
 
-    assert ended.returncode != 0
-    assert ended.stderr.splitlines() == [f"error: {message}"]
+    assert code != 0
+    assert said.splitlines() == [f"error: {message}"]
 
 
 def test_a_server_whose_disk_takes_no_more_still_answers_and_goes_on_afterwards(tmp_path: Path) -> None:
     """The process is forbidden to make files longer, which is what a full disk is to it; and later allowed again."""
-    server = start_server(tmp_path, log_level="error")
+    server = start_server(tmp_path, pose_models="", gait_models="", log_level="error")
     try:
         with server.client() as client:
             client.post(f"{PEOPLE}/ann/shots", files={"image": JPEGS[0]}).raise_for_status()

@@ -28,7 +28,7 @@ def test_parameters_and_cost_are_those_of_the_published_code(
     assert count_giga_macs(network, (3, 256, 256)) == pytest.approx(giga_macs, abs=6e-4)
 
 
-@pytest.mark.parametrize("stacks", range(1, 9))
+@pytest.mark.parametrize("stacks", [1, 2, 8])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_stack_gives_heatmaps_of_a_quarter_of_the_size(layout: str, stacks: int) -> None:
     network = build_on_meta(layout, num_stacks=stacks, num_keypoints=5)
