@@ -3,62 +3,58 @@
 import asyncio
 import io
 import statistics
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-import models
 from app.pipelines.pose import PosedImage, PoseOptions, PosePipeline, PoseTimings
 from app.runtime import open_pose
 from app.samples import HEIGHT, WIDTH, sample_crops
 from app.settings import Settings
-from models.importing import Converted, new_checkpoint, store
 
-NETWORK, ARGUMENTS = "hourglass_bearpaw", {"num_stacks": 2, "num_blocks": 1, "num_keypoints": 14, "channels": 128}
-SIZE = (128, 128)
+NETWORK = "hourglass-lspet-compact"
 FRAME = (1080, 1920)
 PEOPLE = (1, 5, 15)
 ROUNDS = 11
-STAGES = ("decode", "crop", "queue", "forward", "keypoints", "total")
+STAGES = ("decode", "detect", "crop", "queue", "forward", "keypoints", "total")
 
 
 def run() -> Iterator[str]:
     """Yield the lines of the report."""
-    with tempfile.TemporaryDirectory() as folder:
-        _write_weights(Path(folder))
-        yield f"{NETWORK} {ARGUMENTS}, {SIZE[0]}x{SIZE[1]}, fresh weights; medians of {ROUNDS} requests, ms"
-        yield from asyncio.run(_measure(Settings(weights_dir=Path(folder))))
+    settings = Settings(pose_models=(NETWORK,))
+    yield f"{NETWORK}, JPEG of 1920x1080; medians of {ROUNDS} requests in turns, ms; detection by {settings.detector}"
+    yield ""
+    yield f"| mirrored too | people | {' | '.join(STAGES)} | people/s, boxes given |"
+    yield "| --- " * (len(STAGES) + 3) + "|"
+    yield from asyncio.run(_measure(settings))
 
 
 async def _measure(settings: Settings) -> list[str]:
+    frames = {people: _frame(people) for people in PEOPLE}
+    cases = [(flip, people) for flip in (False, True) for people in PEOPLE]
+    rounds: dict[tuple[bool, int], list[PoseTimings]] = {case: [] for case in cases}
     async with open_pose(settings) as pipeline:
-        lines = [f"{'flip':6}{'people':>6}" + "".join(f"{name:>11}" for name in STAGES) + f"{'people/s':>11}"]
-        for flip in (False, True):
-            for people in PEOPLE:
-                frame, boxes = _frame(people)
-                median = await _median(pipeline, frame, boxes, flip)
-                stages = "".join(f"{getattr(median, name):11.2f}" for name in STAGES)
-                rate = 1000 * people / median.total
-                lines.append(f"{'with' if flip else 'without':8}{people:4}{stages}{rate:11.1f}")
-        frame, boxes = _frame(max(PEOPLE))
-        alone = await _median(pipeline, frame, None, flip=False)
-        lines.append(f"without boxes, detection by {settings.detector} adds {alone.detect:.0f} ms a frame")
-        return lines
+        for _ in range(1 + ROUNDS):
+            for flip, people in cases:
+                rounds[flip, people].append(await _request(pipeline, *frames[people], flip))
+    return [_row(flip, people, _middle(rounds[flip, people][1:])) for flip, people in cases]
 
 
-async def _median(pipeline: PosePipeline, frame: bytes, boxes: NDArray[np.float64] | None, flip: bool) -> PoseTimings:
+async def _request(pipeline: PosePipeline, frame: bytes, boxes: NDArray[np.float64], flip: bool) -> PoseTimings:
+    """Where the time goes with boxes given, so that as many are looked at as are there, and that of detection."""
     network, options = pipeline.network(None), PoseOptions(flip_test=flip)
-    timings: list[PoseTimings] = []
-    for _ in range(1 + ROUNDS):
-        found = await pipeline.find(network, [frame], [boxes], options)
-        assert isinstance(found.items[0], PosedImage)
-        timings.append(found.timings)
-    return _middle(timings[1:])
+    given = await pipeline.find(network, [frame], [boxes], options)
+    assert isinstance(given.items[0], PosedImage)
+    detected = await pipeline.find(network, [frame], [None], options)
+    given.timings.detect = detected.timings.detect
+    return given.timings
+
+
+def _row(flip: bool, people: int, median: PoseTimings) -> str:
+    stages = " | ".join(f"{getattr(median, name):.2f}" for name in STAGES)
+    return f"| {'yes' if flip else 'no'} | {people} | {stages} | {1000 * people / median.total:.1f} |"
 
 
 def _middle(timings: Sequence[PoseTimings]) -> PoseTimings:
@@ -78,10 +74,3 @@ def _frame(people: int) -> tuple[bytes, NDArray[np.float64]]:
     file = io.BytesIO()
     frame.save(file, "JPEG", quality=90)
     return file.getvalue(), np.array(boxes, np.float64)
-
-
-def _write_weights(folder: Path) -> None:
-    torch.manual_seed(0)
-    state = models.create(NETWORK, **ARGUMENTS).state_dict()
-    converted = Converted("fresh.pth", "", NETWORK, dict(ARGUMENTS), dict(state), ())
-    store(converted, new_checkpoint(converted, "fresh", size=SIZE), folder)

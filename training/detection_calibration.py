@@ -12,7 +12,7 @@ from training.detection_datasets import find_detection_sets
 from training.detection_evaluation import MIN_IOU, match
 
 STEPS = 50
-EVERY = 3
+EVERY = 10
 
 
 def fit_logistic(evidence: NDArray[np.floating], right: NDArray[np.bool_]) -> tuple[float, float]:

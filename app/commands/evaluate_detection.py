@@ -1,5 +1,6 @@
 """`gaitkeeper evaluate detection`: how well persons are found."""
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -38,15 +39,21 @@ def detection(
         float | None,
         typer.Option(min=0, max=1, help="Threshold of recall and precision.", show_default="the detector's own"),
     ] = None,
+    max_pixels: Annotated[
+        int, typer.Option(min=10_000, help="The detector hog brings pictures to so many pixels at most.")
+    ] = 1_000_000,
     every: Annotated[int, typer.Option(min=1, help="Score every so many frames of a video.")] = 1,
     weights_dir: Annotated[
         Path | None, typer.Option(help="Folder with manifest.toml.", show_default="the bundled one")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with fractions instead of percent.")] = False,
 ) -> None:
-    """Print recall and precision at a score, and average precision; a box is right from an overlap (IoU) of 0.5."""
+    """Print recall and precision at a score, and average precision; a box is right from an overlap (IoU) of 0.5.
+
+    The time is that of the processor, all its cores together, for finding the persons of one picture.
+    """
     from models.detectors.base import DetectorError
-    from models.detectors.build import default_min_score
+    from models.detectors.build import create_detector, default_min_score
     from training.detection_datasets import find_detection_sets
 
     try:
@@ -54,9 +61,14 @@ def detection(
         least = default_min_score(detector, descriptor) if min_score is None else min_score
         rows = {}
         for found in sets:
-            detect = _detect(detector, descriptor, weights_dir, min(least, FAINT), found)
-            scores = asdict(_score(found, detect, least, every, in_order=detector == BACKGROUND))
-            rows[f"{found.name}, {found.source}"] = {key.replace("_", " "): value for key, value in scores.items()}
+            if detector == BACKGROUND:
+                detect = _background(found)
+            else:
+                detect = create_detector(detector, descriptor, min(least, FAINT), weights_dir, max_pixels).detect
+            watch = _Stopwatch(detect)
+            scores = asdict(_score(found, watch, least, every, in_order=detector == BACKGROUND))
+            figures = {key.replace("_", " "): value for key, value in scores.items()}
+            rows[f"{found.name}, {found.source}"] = figures | {"CPU ms a picture": watch.milliseconds}
     except (DetectorError, ValueError, OSError) as error:
         fail(str(error))
     used = detector if descriptor is None else f"{detector} {descriptor.stem}"
@@ -64,14 +76,28 @@ def detection(
     say_table(f"{used}: recall and precision at a score of {least}, IoU 0.5, {frames}", rows, as_json)
 
 
-def _detect(
-    name: str, descriptor: Path | None, weights_dir: Path | None, min_score: float, data: "DetectionSet"
-) -> "Detect":
-    from models.detectors.background import BackgroundDetector
-    from models.detectors.build import create_detector
+class _Stopwatch:
+    """A detector that notes what it costs."""
 
-    if name != BACKGROUND:
-        return create_detector(name, descriptor, min_score, weights_dir).detect
+    def __init__(self, detect: "Detect") -> None:
+        self._detect, self._seconds, self._pictures = detect, 0.0, 0
+
+    @property
+    def milliseconds(self) -> int:
+        """Of the processor, for one picture."""
+        return round(1000 * self._seconds / max(self._pictures, 1))
+
+    def __call__(self, image: "NDArray[np.uint8]") -> "Detections":
+        started = time.process_time()
+        found = self._detect(image)
+        self._seconds += time.process_time() - started
+        self._pictures += 1
+        return found
+
+
+def _background(data: "DetectionSet") -> "Detect":
+    from models.detectors.background import BackgroundDetector
+
     if not data.is_video:
         raise ValueError(f"{data.name} holds single photographs; the background detector needs a video")
     background = BackgroundDetector()

@@ -32,7 +32,7 @@ def pose(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a picture, a line each.")] = False,
     model: Annotated[str | None, typer.Option(help="Pose checkpoint.", show_default="the first available")] = None,
     min_score: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Leave out persons with a lower score.", show_default="0.2")
+        float | None, typer.Option(min=0, max=1, help="Leave out persons with a lower score.", show_default="0.15")
     ] = None,
     max_persons: Annotated[int, typer.Option(min=1, max=100, help="Persons in a picture at most.")] = 20,
     flip_test: Annotated[

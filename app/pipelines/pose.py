@@ -19,6 +19,7 @@ from app.errors import INVALID_BOX, UNKNOWN_MODEL, ProblemError
 from app.images import ImageLimits, decode_picture
 from app.pipelines.reid import milliseconds_since
 from app.render import draw_poses, encode_png
+from app.telemetry.stages import record
 from models.detectors.base import Detections, PersonDetector
 from models.predictors.pose import Pose, PoseEstimator
 
@@ -28,7 +29,7 @@ PIXELS_ENOUGH = 16_000_000
 MAX_PERSONS = 100
 """Persons in one picture at most, given or found."""
 
-LEAST_DETECTED_SCORE = 0.2
+LEAST_DETECTED_SCORE = 0.15
 """Detected persons below are left out if a request says nothing: false finds often score lower, persons seldom do."""
 
 HOW_TO_GET_ONE = (
@@ -195,10 +196,12 @@ class PosePipeline:
     ) -> PosedImage | ProblemError:
         flip = network.checkpoint.preprocessing.flip if options.flip_test is None else options.flip_test
         async with self._in_progress:
+            started = time.perf_counter()
             try:
                 seen = await self._in_worker(self._look, network.predictor, file, boxes, options.max_persons, flip)
             except ProblemError as problem:
                 return problem
+            record("prepare", started, time.perf_counter())
             rows = await _run(network, seen)
             poses = await self._in_worker(_finish, network.predictor, seen, rows, flip, boxes is None)
         timings.slowest(seen.timings)

@@ -16,7 +16,7 @@ router = APIRouter(tags=["pose"])
 PNG = "image/png"
 
 
-def _pose(runtime: Running) -> PosePipeline:
+async def _pose(runtime: Running) -> PosePipeline:
     return runtime.pose
 
 

@@ -17,6 +17,7 @@ def create_detector(
     descriptor: Path | None = None,
     min_score: float | None = None,
     weights_dir: Path | None = None,
+    max_pixels: int = hog.MAX_PIXELS,
 ) -> PersonDetector:
     """Build a detector.
 
@@ -26,6 +27,7 @@ def create_detector(
         descriptor: a TOML file, see `Descriptor`; for "exported" only.
         min_score: persons below are left out; None for the detector's own choice.
         weights_dir: folder with manifest.toml; the bundled one if None.
+        max_pixels: that "hog" brings a picture to at most; the others have a size of their own.
 
     Raises:
         DetectorError: there is no such detector, or what it needs is missing or broken.
@@ -36,7 +38,7 @@ def create_detector(
     if descriptor is not None:
         return ExportedDetector(read_descriptor(descriptor), least)
     if name == "hog":
-        return hog.HogDetector(least)
+        return hog.HogDetector(least, max_pixels)
     return _from_manifest(name, least, weights_dir or bundled_weights_dir())
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.keypoints import LSP_14, SKELETONS, Skeleton
-from models.quality import Visibility, visibility
+from models.quality import ENOUGH, Visibility, visibility
 
 SIZE = (256, 128)
 ALL = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
@@ -25,12 +25,28 @@ def test_one_whole_person_is_perfect(skeleton: Skeleton) -> None:
 def test_hidden_legs_cost_most_of_their_share_and_are_told(skeleton: Skeleton) -> None:
     legs = [index for index, name in enumerate(skeleton.keypoints) if name.endswith(("knee", "ankle"))]
     scores = np.ones(len(skeleton))
-    scores[legs] = 0.1
+    scores[legs] = 0
 
     judged = visibility(standing(skeleton), scores, skeleton, SIZE)
 
     assert judged.reasons == ("legs_hidden",)
     assert judged.score == pytest.approx(1 - 0.4 * 4 / 6, abs=1e-3)
+
+
+def test_what_is_seen_unsurely_counts_in_proportion() -> None:
+    judged = visibility(standing(LSP_14), np.full(14, 0.3), LSP_14, SIZE)
+
+    assert judged == Visibility(0.75, ())
+
+
+def test_faint_traces_are_nobody() -> None:
+    scores = np.full(14, 0.08)
+    scores[LSP_14.keypoints.index("left_hip")] = 0.3
+
+    judged = visibility(standing(LSP_14), scores, LSP_14, SIZE)
+
+    assert judged.reasons == ("no_person",)
+    assert 0 < judged.score < 0.3
 
 
 @ALL
@@ -74,3 +90,4 @@ def test_seeing_less_never_raises_the_score(scores: list[float], lost: int, pers
     after = visibility(standing(LSP_14), fewer, LSP_14, SIZE, persons)
 
     assert 0 <= after.score <= before.score <= 1
+    assert after.reasons or after.score >= ENOUGH

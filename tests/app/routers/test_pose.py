@@ -64,6 +64,14 @@ def test_every_box_gets_a_person_with_named_keypoints(client: httpx.Client, skel
     assert answer["timings_ms"]["total"] > 0
 
 
+def test_what_a_picture_took_before_and_in_the_network_is_measured(client: httpx.Client) -> None:
+    timing = post(client, PERSON, boxes=[WHOLE]).raise_for_status().headers["server-timing"]
+
+    assert {"prepare", "queue", "forward", "total"} <= {stage.partition(";")[0] for stage in timing.split(", ")}
+    counted = 'gaitkeeper_stage_seconds_count{route="/pose",stage="prepare"}'
+    assert counted in client.get("/metrics").text
+
+
 def test_the_first_model_is_the_default(client: httpx.Client) -> None:
     assert post(client, PERSON, boxes=[WHOLE]).json()["model"] == next(iter(SKELETONS))
 

@@ -35,6 +35,21 @@ def test_a_small_figure_is_found_by_enlarging_the_picture() -> None:
     assert iou(enlarged.boxes, np.array([box])).item() > 0.5
 
 
+def test_somebody_much_smaller_than_the_others_of_a_picture_is_doubted() -> None:
+    image = scene((320, 480))
+    box = draw_person(image, 400, 30, height=60)
+
+    def score() -> float:
+        found = HogDetector(min_score=0).detect(image)
+        return float(found.scores[iou(found.boxes, np.array([box]))[:, 0].argmax()])
+
+    alone = score()
+    for left in (20, 150, 280):
+        draw_person(image, left, 50)
+
+    assert score() < alone / 2
+
+
 def test_a_large_picture_is_reduced_and_its_boxes_are_still_in_its_pixels() -> None:
     image = scene((640, 640))
     box = draw_person(image, 240, 120, height=400)
