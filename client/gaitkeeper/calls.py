@@ -131,9 +131,11 @@ def identity_page(gallery: str, cursor: str | None, limit: int) -> Call[results.
     return Call("GET", f"{_gallery_path(gallery)}/identities", results.IdentityPage, params=params)
 
 
-def create_gallery(name: str, label: str | None, metadata: Mapping[str, Any]) -> Call[results.Gallery]:
+def create_gallery(
+    name: str, label: str | None, metadata: Mapping[str, Any], options: Mapping[str, object]
+) -> Call[results.Gallery]:
     """See `Client.create_gallery`."""
-    body = {"name": name, "label": label, "metadata": dict(metadata)}
+    body = {"name": name, "label": label, "metadata": dict(metadata), **options}
     return Call("POST", "/v1/galleries", results.Gallery, repeatable=False, body=body)
 
 

@@ -124,10 +124,10 @@ class Client:
         return self.send(calls.erase(gallery))
 
     def create_gallery(
-        self, name: str, label: str | None = None, metadata: Mapping[str, Any] | None = None
+        self, name: str, label: str | None = None, metadata: Mapping[str, Any] | None = None, **options: object
     ) -> results.Gallery:
-        """Make a new gallery."""
-        return self.send(calls.create_gallery(name, label, metadata or {}))
+        """Make a new gallery; options are the other fields of its request, such as `ttl_seconds` and `quality`."""
+        return self.send(calls.create_gallery(name, label, metadata or {}, options))
 
     def gallery(self, name: str = DEFAULT) -> results.Gallery:
         """A gallery's counts and version."""
@@ -276,10 +276,10 @@ class AsyncClient:
         return await self.send(calls.erase(gallery))
 
     async def create_gallery(
-        self, name: str, label: str | None = None, metadata: Mapping[str, Any] | None = None
+        self, name: str, label: str | None = None, metadata: Mapping[str, Any] | None = None, **options: object
     ) -> results.Gallery:
         """See `Client.create_gallery`."""
-        return await self.send(calls.create_gallery(name, label, metadata or {}))
+        return await self.send(calls.create_gallery(name, label, metadata or {}, options))
 
     async def gallery(self, name: str = DEFAULT) -> results.Gallery:
         """See `Client.gallery`."""

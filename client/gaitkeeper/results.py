@@ -139,6 +139,8 @@ class Gallery(msgspec.Struct, frozen=True):
     embedding_dim: int
     label: str | None = None
     metadata: dict[str, Any] = {}
+    ttl_seconds: float | None = None
+    quality: str = "off"
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -64,6 +64,12 @@ def answering(replies: Sequence[tuple[int, dict[str, str], bytes]]) -> Iterator[
         thread.join()
 
 
+def test_a_gallery_is_made_with_its_rules(gaitkeeper: Client) -> None:
+    made = gaitkeeper.create_gallery(f"g-{uuid4().hex}", ttl_seconds=3600, quality="warn")
+
+    assert (made.ttl_seconds, made.quality) == (3600, "warn")
+
+
 def test_a_person_is_enrolled_found_listed_and_erased(gaitkeeper: Client, gallery: str, tmp_path: Path) -> None:
     (tmp_path / "anna.jpg").write_bytes(encode(pattern()))
 
