@@ -17,9 +17,10 @@ from torch import nn
 from app.access.doorway import Doorway, open_doorway
 from app.engine.preparing import FairExecutor
 from app.engine.runner import choose_device
-from app.engine.served import Capacity, Machine, ServedNetwork, serving
+from app.engine.served import LARGEST, Capacity, Machine, ServedNetwork, serving
 from app.gait_uploads import WalkLimits
 from app.gallery.gallery import GalleryStore
+from app.gallery.sizing import IndexOptions
 from app.gallery.sweeper import sweeping
 from app.images import ImageLimits
 from app.operating import Operations, operate
@@ -39,7 +40,7 @@ from models.checkpoint import (
 )
 from models.detectors.base import PersonDetector
 from models.detectors.build import create_detector
-from models.golden import COSINE, read_golden
+from models.golden import COSINE, LOW_PRECISION_COSINE, read_golden
 from models.predictors.gait import AgeEstimator, age_estimator
 from models.predictors.pose import PoseEstimator, pose_estimator
 from models.predictors.reid import PersonEmbedder
@@ -80,7 +81,12 @@ async def open_runtime(settings: Settings, metrics: Metrics | None = None) -> As
     machine = _machine(settings, metrics)
     async with AsyncExitStack() as stack:
         doorway = stack.enter_context(open_doorway(settings))
-        store = await asyncio.to_thread(GalleryStore.open, settings.data_dir, url=settings.database_url)
+        store = await asyncio.to_thread(
+            GalleryStore.open,
+            settings.data_dir,
+            url=settings.database_url,
+            index_options=IndexOptions(settings.index_exact_below, settings.index_codes, settings.index_recall),
+        )
         stack.callback(store.close)
         stack.enter_context(sweeping(store.sweep))
         embedder = await stack.enter_async_context(_serve_reid(settings, machine))
@@ -109,7 +115,7 @@ async def open_pose(settings: Settings, machine: Machine | None = None) -> Async
     """
     async with AsyncExitStack() as stack:
         # While the crops of some pictures fill a batch, the workers look at the next ones.
-        in_progress = settings.max_batch + settings.prepare_workers
+        in_progress = (settings.max_batch or LARGEST[choose_device(settings.device).type]) + settings.prepare_workers
         networks = {}
         for checkpoint in _checkpoints(settings, "pose", settings.pose_models):
             # The pipeline bounds what waits, in pictures; with mirrored crops this is as much as they can hold.
@@ -145,7 +151,7 @@ async def _serve_gait(
 ) -> AsyncIterator[ServedNetwork[AgeEstimator]]:
     folder = _weights_dir(settings)
     estimator = age_estimator(checkpoint, await asyncio.to_thread(load_network, checkpoint, folder))
-    estimator.network.to(capacity.device)
+    estimator.network = await asyncio.to_thread(_accelerate, estimator.network, checkpoint, settings)
     async with serving(checkpoint, estimator, read_golden(checkpoint, folder), capacity) as network:
         yield network
 
@@ -206,7 +212,8 @@ def _accelerate(network: nn.Module, checkpoint: Checkpoint, settings: Settings) 
 
 def _capacity(settings: Settings, max_waiting: int, machine: Machine | None) -> Capacity:
     device = choose_device(settings.device)
-    return Capacity(device, settings.threads, settings.max_batch, max_waiting, machine or Machine())
+    cosine = COSINE if settings.precision == "fp32" else LOW_PRECISION_COSINE
+    return Capacity(device, settings.threads, settings.max_batch, max_waiting, machine or Machine(), cosine)
 
 
 def _machine(settings: Settings, metrics: Metrics) -> Machine:
@@ -217,7 +224,11 @@ def _machine(settings: Settings, metrics: Metrics) -> Machine:
 
 def _detector(settings: Settings) -> PersonDetector:
     return create_detector(
-        settings.detector, settings.detector_descriptor, settings.detector_min_score, _weights_dir(settings)
+        settings.detector,
+        settings.detector_descriptor,
+        settings.detector_min_score,
+        _weights_dir(settings),
+        settings.detector_max_pixels,
     )
 
 

@@ -53,6 +53,30 @@ class Settings(BaseSettings):
     )
     detector_descriptor: Path | None = Field(None, description="File that describes the exported detector.")
     detector_min_score: float | None = Field(None, ge=0, le=1, description="Found persons below are left out.")
+    detector_max_pixels: int = Field(
+        1_000_000,
+        ge=10_000,
+        description="The detector hog brings pictures to so many pixels at most; more find smaller people, in"
+        " proportion more slowly.",
+    )
+    index_exact_below: int = Field(
+        20_000,
+        ge=1,
+        description="A gallery with fewer shots is searched shot by shot; from so many on, in the likeliest of the"
+        " lists that are learned from it in the background.",
+    )
+    index_codes: Literal["auto", "float32", "float16", "int8"] = Field(
+        "auto",
+        description="How lists hold embeddings in memory: float32, as they are; float16, rounded, in half of it; int8,"
+        " a byte a number to look through and half precision to order what was found, in three quarters of it. auto"
+        " takes float32 up to 4 GiB of embeddings, then int8.",
+    )
+    index_recall: float = Field(
+        0.98,
+        gt=0,
+        le=1,
+        description="Share of the ten most similar shots that lists have to find, measured when learned.",
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = Field(
         "auto", description="What computes networks; auto takes the fastest that agrees with torch."
@@ -62,7 +86,9 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, description="Threads of one forward pass on the CPU; 0 takes every core.")
     prepare_workers: int = Field(2, ge=1, le=64, description="Threads that decode and resize pictures.")
-    max_batch: int = Field(8, ge=1, le=256, description="Crops in one forward pass.")
+    max_batch: int = Field(
+        0, ge=0, le=256, description="Crops in one forward pass; 0 tries at each start which size is the fastest."
+    )
     max_waiting: int = Field(256, ge=1, description="Crops that may be inside at once; beyond, callers get 503.")
     max_waiting_per_client: int = Field(
         192, ge=1, description="Those of one client address; beyond, it gets 429. A single request always fits."

@@ -210,15 +210,20 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     """Parse a JSON object.
 
     Raises:
-        ProblemError: it is not JSON, or not an object.
+        ProblemError: it is not JSON, or not an object, or a key comes twice.
     """
-    try:
-        value = json.loads(body, object_pairs_hook=_object_of_pairs)
-    except (ValueError, RecursionError) as error:
-        raise ProblemError(MALFORMED, f"the body is not JSON: {error}") from None
+    value = parse_json(body)
     if not isinstance(value, dict):
         raise ProblemError(MALFORMED, "the body must be a JSON object")
     return value
+
+
+def parse_json(body: bytes) -> Any:  # noqa: ANN401  whatever was sent
+    """Parse JSON; raises ProblemError if it is none, or a key comes twice."""
+    try:
+        return json.loads(body, object_pairs_hook=_object_of_pairs)
+    except (ValueError, RecursionError) as error:
+        raise ProblemError(MALFORMED, f"the body is not JSON: {error}") from None
 
 
 def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

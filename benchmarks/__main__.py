@@ -5,17 +5,36 @@ import sys
 
 import torch
 
-from benchmarks import batching, gait, networks, overload, pose, rga, runtimes, search
+from benchmarks import (
+    batching,
+    gait,
+    latency,
+    networks,
+    overload,
+    pictures,
+    pose,
+    rga,
+    runtimes,
+    search,
+    serving,
+    size,
+    versus,
+)
 
 BENCHMARKS = {
     "batching": batching.run,
     "gait": gait.run,
+    "latency": latency.run,
     "networks": networks.run,
     "overload": overload.run,
+    "peers": versus.run,
+    "pictures": pictures.run,
     "pose": pose.run,
     "rga": rga.run,
     "runtimes": runtimes.run,
     "search": search.run,
+    "serving": serving.run,
+    "size": size.run,
 }
 
 

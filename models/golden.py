@@ -17,6 +17,8 @@ from models.transforms import to_tensor
 
 COSINE = 0.9999
 """How like its golden sample an answer must be."""
+LOW_PRECISION_COSINE = 0.99
+"""The same in bfloat16, which moves heatmaps by a thousandth."""
 
 
 def golden_image(size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -56,11 +58,11 @@ def read_golden(checkpoint: Checkpoint, weights_dir: Path) -> NDArray[np.float32
         raise CheckpointError(f"the golden sample of {checkpoint.name} cannot be read: {error}") from error
 
 
-def agrees(row: Tensor, golden: NDArray[np.float32]) -> bool:
-    """Whether a row points where the golden sample does, to a cosine of `COSINE`; one of zeros points nowhere."""
+def agrees(row: Tensor, golden: NDArray[np.float32], cosine: float = COSINE) -> bool:
+    """Whether a row points where the golden sample does, to that cosine; one of zeros points nowhere."""
     a, b = row.double().numpy().ravel(), golden.astype(np.float64).ravel()
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return a.shape == b.shape and lengths > 0 and float(a @ b) >= COSINE * lengths
+    return a.shape == b.shape and lengths > 0 and float(a @ b) >= cosine * lengths
 
 
 def write_golden(checkpoint: Checkpoint, network: nn.Module, weights_dir: Path) -> None:

@@ -4,9 +4,9 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from app.engine.calls import Call, Timing, run_calls
 from app.engine.observer import Nobody, Observer
 from app.engine.pace import Pace
 from app.engine.queue import FairQueue
@@ -18,28 +18,6 @@ __all__ = ["Batcher", "ClosedError", "DeadlineError", "MachineError", "Overloade
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Where one item's time went, in seconds, and how many items ran with it."""
-
-    queue_seconds: float
-    forward_seconds: float
-    batch_size: int = 1
-
-
-@dataclass(eq=False, slots=True)
-class _Call(Generic[Item, Result]):
-    item: Item
-    terms: Terms
-    weight: int
-    future: "asyncio.Future[tuple[Result, Timing]]"
-    arrived: float = field(default_factory=time.perf_counter)
-
-    def fail(self, error: BaseException) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
 
 
 class Batcher(Generic[Item, Result]):
@@ -73,14 +51,14 @@ class Batcher(Generic[Item, Result]):
         turn: asyncio.Lock | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self._run, self._max_batch, self._max_waiting = run, max_batch, max_waiting
+        self._run, self.max_batch, self._max_waiting = run, max_batch, max_waiting
         self._max_waiting_bytes, self._max_wait_seconds, self._weigh = max_waiting_bytes, max_wait_seconds, weigh
         # A fair lock: whoever asked first runs next, so that a busy network cannot keep the device.
         self._turn = turn or asyncio.Lock()
         self._observer: Observer = observer or Nobody()
-        self._waiting: FairQueue[_Call[Item, Result]] = FairQueue()
+        self._waiting: FairQueue[Call[Item, Result]] = FairQueue()
         self._waiting_bytes = 0
-        self._running: list[_Call[Item, Result]] = []
+        self._running: list[Call[Item, Result]] = []
         self._work_arrived = asyncio.Event()
         self._closing = False
         self._loop_task: asyncio.Task[None] | None = None
@@ -156,7 +134,7 @@ class Batcher(Generic[Item, Result]):
         if self._waiting_bytes + weight > self._max_waiting_bytes:
             raise self._refusal("bytes", self._max_waiting_bytes)
         loop = asyncio.get_running_loop()
-        call = _Call[Item, Result](item, terms, weight, loop.create_future())
+        call = Call[Item, Result](item, terms, weight, loop.create_future())
         self._waiting.put(call)
         self._waiting_bytes += weight
         self._work_arrived.set()
@@ -177,7 +155,7 @@ class Batcher(Generic[Item, Result]):
         self._observer.shed(reason)
         return OverloadedError(limit, reason, max(self.pace.wait(len(self._waiting)), 0.1))
 
-    def _set_alarms(self, call: _Call[Item, Result]) -> list[asyncio.TimerHandle]:
+    def _set_alarms(self, call: Call[Item, Result]) -> list[asyncio.TimerHandle]:
         loop, alarms = asyncio.get_running_loop(), []
         if call.terms.deadline < math.inf:
             alarms.append(loop.call_later(call.terms.deadline - time.monotonic(), self._on_deadline, call))
@@ -185,16 +163,16 @@ class Batcher(Generic[Item, Result]):
             alarms.append(loop.call_later(self._max_wait_seconds, self._on_age, call))
         return alarms
 
-    def _on_deadline(self, call: _Call[Item, Result]) -> None:
+    def _on_deadline(self, call: Call[Item, Result]) -> None:
         self._forget(call)
         self._observer.shed("deadline")
         call.fail(DeadlineError())
 
-    def _on_age(self, call: _Call[Item, Result]) -> None:
+    def _on_age(self, call: Call[Item, Result]) -> None:
         if self._forget(call):  # one that runs by now may finish
             call.fail(self._refusal("age", self._max_wait_seconds))
 
-    def _forget(self, call: _Call[Item, Result]) -> bool:
+    def _forget(self, call: Call[Item, Result]) -> bool:
         waited = self._waiting.discard(call)
         self._waiting_bytes -= call.weight if waited else 0
         return waited
@@ -207,19 +185,18 @@ class Batcher(Generic[Item, Result]):
                 async with self._turn:
                     self._running = self._take()
                     if self._running:
-                        count = len(self._running)
-                        await self._run_batch(self._running)
-                        self.pace.note(time.perf_counter() - wanted, count)
+                        await run_calls(self._running, self._run, self._observer)
+                        self.pace.note(time.perf_counter() - wanted, len(self._running))
                     self._running = []
         finally:
             self._closing = True
             for call in (*self._running, *self._waiting):
                 call.fail(ClosedError())
 
-    def _take(self) -> list[_Call[Item, Result]]:
-        batch: list[_Call[Item, Result]] = []
+    def _take(self) -> list[Call[Item, Result]]:
+        batch: list[Call[Item, Result]] = []
         now = time.monotonic()
-        while len(batch) < self._max_batch and (call := self._waiting.pop()) is not None:
+        while len(batch) < self.max_batch and (call := self._waiting.pop()) is not None:
             self._waiting_bytes -= call.weight
             if call.future.done():
                 self._observer.shed("abandoned")
@@ -231,33 +208,3 @@ class Batcher(Generic[Item, Result]):
         if not self._waiting:
             self._work_arrived.clear()
         return batch
-
-    async def _run_batch(self, batch: list[_Call[Item, Result]]) -> None:
-        started = time.perf_counter()
-        try:
-            results = await self._run([call.item for call in batch])
-            if len(results) != len(batch):
-                raise RuntimeError(f"{len(batch)} items gave {len(results)} results")
-        except MachineError as error:
-            self._observer.failed(error)
-            for call in batch:
-                call.fail(error)
-            return
-        except Exception as error:  # one bad item must not end the loop, nor its neighbours' calls
-            await self._isolate(batch, error)
-            return
-        forward_seconds = time.perf_counter() - started
-        waited = [started - call.arrived for call in batch]
-        self._observer.ran(waited, forward_seconds)
-        for call, result, queue_seconds in zip(batch, results, waited, strict=True):
-            if not call.future.done():
-                call.future.set_result((result, Timing(queue_seconds, forward_seconds, len(batch))))
-
-    async def _isolate(self, batch: list[_Call[Item, Result]], error: Exception) -> None:
-        if len(batch) == 1:
-            self._observer.failed(error)
-            batch[0].fail(error)
-            return
-        middle = len(batch) // 2
-        await self._run_batch(batch[:middle])
-        await self._run_batch(batch[middle:])

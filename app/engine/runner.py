@@ -21,7 +21,8 @@ class Predictor(Protocol):
 class Runner:
     """Runs batches on one device, in one thread of its own.
 
-    Batches are padded to a power of two, so that kernels and graphs see few shapes.
+    On a GPU, batches are padded to a power of two, so that there are few graphs; on a CPU, where time grows with every
+    item, they are not.
 
     Args:
         predictor: what runs; its parameters live on `device` already.
@@ -40,16 +41,21 @@ class Runner:
     @torch.inference_mode()
     def run_now(self, items: Sequence[Tensor]) -> list[Tensor]:
         """The same, in the calling thread."""
-        bucket = 1 << (len(items) - 1).bit_length()
-        batch = torch.stack([*items, *[items[0]] * (bucket - len(items))])
-        if self._device.type == "cuda":
-            batch = batch.pin_memory()  # memory that may move would be copied twice
-        rows = self._predictor.forward(batch.to(self._device, non_blocking=True))
+        if self._device.type != "cuda":
+            return list(self._predictor.forward(torch.stack(list(items))))
+        batch = torch.stack([*items, *[items[0]] * (bucket(len(items)) - len(items))])
+        # Memory that may move would be copied twice.
+        rows = self._predictor.forward(batch.pin_memory().to(self._device, non_blocking=True))
         return list(rows[: len(items)].cpu())
 
     def close(self, wait: bool = True) -> None:
         """End the thread, after the batch that is running; do not `wait` for it if it hangs."""
         self._thread.shutdown(wait, cancel_futures=not wait)
+
+
+def bucket(items: int) -> int:
+    """The power of two that a batch of so many items is padded to."""
+    return 1 << (items - 1).bit_length()
 
 
 def _set_threads(threads: int) -> None:

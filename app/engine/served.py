@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -17,10 +17,14 @@ from app.engine.memory import halve_when_out_of_memory
 from app.engine.observer import Observer
 from app.engine.runner import Predictor, Runner
 from app.engine.supervisor import Supervisor
+from app.engine.sweep import fastest_size
 from models.checkpoint import Checkpoint, CheckpointError
-from models.golden import agrees, golden_item
+from models.golden import COSINE, agrees, golden_item
 
 P = TypeVar("P", bound=Predictor)
+
+# Of a batch, by kind of device, where the fastest size is looked for.
+LARGEST = {"cpu": 16, "cuda": 64}
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,14 @@ class ServedNetwork(Generic[P]):
         predictor: prepares items, and finishes rows.
         batcher: takes prepared items, gives rows.
         golden: the row that the golden picture gave when the weights were released.
+        golden_cosine: how like it that row must still be.
     """
 
     checkpoint: Checkpoint
     predictor: P
     batcher: Batcher[Tensor, Tensor]
     golden: NDArray[np.float32]
+    golden_cosine: float = COSINE
 
     @property
     def item_shape(self) -> tuple[int, ...]:
@@ -48,7 +54,7 @@ class ServedNetwork(Generic[P]):
         """Whether the golden picture, sent through the batcher, gives the recorded row."""
         prepared = await asyncio.to_thread(golden_item, self.checkpoint)
         row, _ = await self.batcher.submit(prepared)
-        return agrees(row, self.golden)
+        return agrees(row, self.golden, self.golden_cosine)
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,10 @@ class Capacity:
     Attributes:
         device: where.
         threads: of one forward pass on a CPU; 0 takes every core.
-        max_batch: items in one forward pass.
+        max_batch: items in one forward pass; 0 tries which size is the fastest.
         max_waiting: items that may wait.
         machine: what it shares with the other networks of its device.
+        golden_cosine: how like its golden sample its answer must be.
     """
 
     device: torch.device
@@ -87,6 +94,7 @@ class Capacity:
     max_batch: int
     max_waiting: int
     machine: Machine = field(default_factory=Machine)
+    golden_cosine: float = COSINE
 
 
 @asynccontextmanager
@@ -99,8 +107,13 @@ async def serving(
         CheckpointError: it does not reproduce its golden sample.
     """
     supervisor = _supervise(checkpoint.name, predictor, capacity)
-    batcher = _batcher(checkpoint.name, supervisor, capacity)
-    network = ServedNetwork(checkpoint, predictor, batcher, golden)
+    run = halve_when_out_of_memory(supervisor.run)
+    max_batch = capacity.max_batch
+    if not max_batch:
+        item = await asyncio.to_thread(golden_item, checkpoint)
+        max_batch = await fastest_size(run, item, LARGEST[capacity.device.type], checkpoint.name)
+    batcher = _batcher(checkpoint.name, run, max_batch, capacity)
+    network = ServedNetwork(checkpoint, predictor, batcher, golden, capacity.golden_cosine)
     batcher.start()
     try:
         if not await network.reproduces_golden():
@@ -118,11 +131,13 @@ def _supervise(name: str, predictor: Predictor, capacity: Capacity) -> Superviso
     return Supervisor(build, capacity.machine.hang_seconds, name)
 
 
-def _batcher(name: str, supervisor: Supervisor[Tensor, Tensor], capacity: Capacity) -> Batcher[Tensor, Tensor]:
+def _batcher(
+    name: str, run: Callable[[Sequence[Tensor]], Awaitable[Sequence[Tensor]]], max_batch: int, capacity: Capacity
+) -> Batcher[Tensor, Tensor]:
     machine = capacity.machine
     return Batcher(
-        halve_when_out_of_memory(supervisor.run),
-        capacity.max_batch,
+        run,
+        max_batch,
         capacity.max_waiting,
         max_waiting_bytes=machine.max_waiting_bytes,
         max_wait_seconds=machine.max_wait_seconds,

@@ -24,6 +24,7 @@ from app.pipelines.quality import crop_quality
 from app.telemetry.stages import record
 from models.checkpoint import Checkpoint
 from models.predictors.reid import PersonEmbedder
+from models.quality import Visibility
 
 Embedding = NDArray[np.float32]
 T = TypeVar("T")
@@ -37,11 +38,13 @@ class Crop:
         embedding: (D,) of unit length.
         sha256: of the bytes that were sent; None if an embedding was sent.
         quality: 0..1, how much it can be trusted.
+        visibility: how much of a person it shows, if somebody asked.
     """
 
     embedding: Embedding
     sha256: str | None
     quality: float = 1.0
+    visibility: Visibility | None = None
 
 
 @dataclass

@@ -20,12 +20,17 @@ def _runtime(request: Request) -> Runtime:
     return runtime
 
 
-def _reid(request: Request) -> ReidPipeline:
+# FastAPI calls what is no coroutine in a thread, which costs every request as much as decoding its picture.
+async def _running(request: Request) -> Runtime:
+    return _runtime(request)
+
+
+async def _reid(request: Request) -> ReidPipeline:
     return _runtime(request).reid
 
 
 Options = TypeVar("Options", bound=BaseModel)
-Running = Annotated[Runtime, Depends(_runtime)]
+Running = Annotated[Runtime, Depends(_running)]
 Reid = Annotated[ReidPipeline, Depends(_reid)]
 PageSize = Annotated[int, Query(ge=1, le=1000)]
 

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/gait", tags=["gait"])
 FIELDS = (GEI_FIELD, FIELD, VIDEO_FIELD)
 
 
-def _gait(runtime: Running) -> GaitPipeline:
+async def _gait(runtime: Running) -> GaitPipeline:
     return runtime.gait
 
 

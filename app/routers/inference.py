@@ -26,7 +26,7 @@ VERSION = "1"
 MODEL, MODEL_VERSION = "/models/{model}", "/models/{model}/versions/{version}"
 
 
-def _network(runtime: Running, model: str, version: str = VERSION) -> ServedNetwork[Any]:
+async def _network(runtime: Running, model: str, version: str = VERSION) -> ServedNetwork[Any]:
     for network in runtime.networks:
         if (network.checkpoint.name, VERSION) == (model, version):
             return network
@@ -85,8 +85,8 @@ async def model_ready(runtime: Running, network: Network) -> Mapping[str, object
     return {"name": name, "ready": True}
 
 
-@router.post(MODEL + "/infer", responses=openapi.TENSORS)
-@router.post(MODEL_VERSION + "/infer", responses=openapi.TENSORS)
+@router.post(MODEL + "/infer", **openapi.INFER)
+@router.post(MODEL_VERSION + "/infer", **openapi.INFER)
 async def infer(request: Request, runtime: Running, network: Network) -> Response:
     """Run prepared tensors; what a network wants to see is in `/v1/models` (size, mean, deviation)."""
     let_in(request)

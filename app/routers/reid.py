@@ -17,7 +17,7 @@ from app.access.callers import Scope
 from app.errors import INVALID_FIELD, ProblemError
 from app.gallery.domain import Search
 from app.pipelines.decision import verify as decide_pair
-from app.pipelines.reid import Crop, Embedded, ReidPipeline, Timings, verification_similarity
+from app.pipelines.reid import Crop, Embedded, Timings, verification_similarity
 from app.routers.access import caller_of, needs
 from app.routers.deps import Reid, parse_fields, reply, statuses_of, upload_of
 from app.runtime import DEFAULT_GALLERY
@@ -63,9 +63,13 @@ class QueryOptions(BaseModel):
 
 
 class VerifyOptions(BaseModel):
-    """Verification has no options."""
+    """Fields of /reid/verify beside the pictures."""
 
     model_config = ConfigDict(extra="forbid")
+
+    target_fmr: float | None = Field(
+        None, gt=0, lt=1, description="How often two people may be taken for one; 0.001 if not given."
+    )
 
 
 @router.post("/embed", dependencies=[needs(Scope.INFER)], **openapi.upload(EmbedOptions, Embeddings, files=("image",)))
@@ -128,25 +132,23 @@ async def query(request: Request, reid: Reid) -> Response:
 async def verify(request: Request, reid: Reid) -> Response:
     """Say whether two sets of crops show the same person: each crop's best match in the other set, averaged."""
     upload = await upload_of(request, ("image_a", "image_b"))
-    parse_fields(VerifyOptions, upload.fields)
+    options = parse_fields(VerifyOptions, upload.fields)
     files_a, files_b = upload.images("image_a"), upload.images("image_b")
     a, b = await asyncio.gather(reid.embed(files_a, "image_a"), reid.embed(files_b, "image_b"))
     similarity = verification_similarity(a.embeddings(), b.embeddings())
-    return reply(_verification(request, reid, similarity, a, b))
-
-
-def _verification(request: Request, reid: ReidPipeline, similarity: float, a: Embedded, b: Embedded) -> Verification:
-    threshold = reid.checkpoint.threshold
-    verdict, probability = decide_pair(similarity, max(len(a.crops()), len(b.crops())), reid.checkpoint)
-    return Verification(
+    shots = max(len(a.crops()), len(b.crops()))
+    verified = decide_pair(similarity, shots, reid.checkpoint, options.target_fmr)
+    answer = Verification(
         model=reid.checkpoint.name,
         similarity=similarity,
-        probability=probability,
-        decision=verdict,
-        threshold=threshold.similarity if threshold else None,
+        probability=verified.probability,
+        decision=verified.verdict,
+        threshold=verified.threshold,
+        target_fmr=verified.target_fmr,
         shots_a=statuses_of(request, a),
         shots_b=statuses_of(request, b),
     )
+    return reply(answer)
 
 
 def unit_rows(embedding: Sequence[float] | Sequence[Sequence[float]], dim: int) -> NDArray[np.float32]:

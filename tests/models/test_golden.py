@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.golden import agrees
+from models.golden import LOW_PRECISION_COSINE, agrees
 
 GOLDEN = np.array([0.6, 0.8, 0.0], np.float32)
 
@@ -22,3 +22,10 @@ def test_any_other_row_does_not(row: list[float]) -> None:
 
 def test_nothing_agrees_with_zeros() -> None:
     assert not agrees(torch.zeros(3), np.zeros(3, np.float32))
+
+
+def test_low_precision_may_be_less_like_it() -> None:
+    row = torch.tensor([0.6, 0.8, 0.05])
+
+    assert not agrees(row, GOLDEN)
+    assert agrees(row, GOLDEN, LOW_PRECISION_COSINE)
