@@ -1,30 +1,30 @@
 """Similarity to probability, and the similarity that a wanted rate of false alarms asks for.
 
 A similarity is that of a query to an identity: to the most similar of its shots. With more shots a stranger comes
-closer, so every doubling of them costs a fixed discount; what remains is called evidence here. Its odds bend where the
-tail of strangers begins: a straight line would be drawn by the many who are nowhere near, and say too little of the few
-who are.
+closer to 1, by the same factor for every doubling; without that factor it is called evidence here. Its odds bend
+where the closest strangers begin: a straight line would be drawn by the many who are nowhere near, and say too little
+of the few who are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from models.strangers import HIGHEST_EVIDENCE, Floats, Ids, Tail, as_tails, each_of, fit_tails, independent
 
 ENROLLED = 0.5
 """How likely a person is to be enrolled at all, before looking at them."""
 
-TAIL_SHARE = 0.05
-LEAST_TAIL = 20
+BEND_SHARE = 0.05
 HIGHEST = 0.99
-LEAST_STRANGERS = 500
+LEAST_HIGHEST = 5
+LEAST_STRANGERS = 100
 LEAST_GENUINE = 10
 LEAST_IMPOSTOR = 100
 QUANTILES = np.linspace(0, 1, 41)
-# A similarity of 1 is the same picture; no rate of false alarms has to ask for more.
-HIGHEST_EVIDENCE = 0.9999
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Calibration:
 
     Attributes:
         slope, tail_slope, intercept: of the logarithm of how many times likelier the evidence is from the same person
-            than from another; the second slope comes on top of the first one beyond the start of the tail.
-        discount: similarity that a doubling of the identity's shots is worth to a stranger.
-        tail_start, tail_share, tail_scale, tail_shape: the generalised Pareto tail of evidence from strangers (Pickands
-            1975): the share of them beyond its start, and how it falls.
+            than from another; the second slope comes on top of the first one beyond the bend.
+        discount: of evidence: a stranger's distance to 1 falls with the number of shots to this power.
+        bend: evidence that a twentieth of strangers reaches.
+        tails: how close strangers come among 1, 4, 16, … and all of the people.
         genuine_quantiles, impostor_quantiles: evidence of same and of different people at equal steps from 0 to 1.
         equal_error_rate: where as many pairs of one person are missed as pairs of two are matched.
         genuine, impostors: how many of either it was fitted on.
@@ -48,10 +48,8 @@ class Calibration:
     tail_slope: float
     intercept: float
     discount: float
-    tail_start: float
-    tail_share: float
-    tail_scale: float
-    tail_shape: float
+    bend: float
+    tails: tuple[Tail, ...]
     genuine_quantiles: tuple[float, ...]
     impostor_quantiles: tuple[float, ...]
     equal_error_rate: float
@@ -60,17 +58,25 @@ class Calibration:
     identities: int
     fitted_on: str
 
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> "Calibration":
+        """A calibration that was written down with its attributes as keys."""
+        listed: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**listed | {"tails": as_tails(values["tails"])})
+
     def evidence(self, similarity: float, shots: int) -> float:
         """A similarity to an identity, discounted for how many shots it is the best of."""
-        return similarity - self.discount * float(np.log2(shots))
+        return 1 - (1 - similarity) * float(shots**self.discount)
 
     def similarity(self, evidence: float, shots: int) -> float:
         """The similarity that this evidence was, at most 1."""
-        return min(1.0, evidence + self.discount * float(np.log2(shots)))
+        return min(1.0, 1 - (1 - evidence) / float(shots**self.discount))
 
     def log_odds(self, evidence: Floats) -> Floats:
         """(K,) how many times likelier the same person is to give each evidence, as natural logarithms."""
-        beyond = np.maximum(evidence - self.tail_start, 0)
+        beyond = np.maximum(evidence - self.bend, 0)
         return np.clip(self.slope * evidence + self.tail_slope * beyond + self.intercept, -50, 50)
 
     def probability(self, evidence: float) -> float:
@@ -91,11 +97,11 @@ class Calibration:
         return shares
 
     def false_match_rate(self, evidence: float) -> float:
-        """Share of strangers whose evidence reaches this."""
-        excess = evidence - self.tail_start
-        if excess >= 0:
-            return float(self.tail_share * _survival(excess / self.tail_scale, self.tail_shape))
-        return 1 - float(np.interp(evidence, self.impostor_quantiles, QUANTILES))
+        """Share of strangers whose evidence with one person reaches this."""
+        beyond = self.tails[0].reached(evidence)
+        if evidence >= self.tails[0].start:
+            return beyond
+        return max(beyond, 1 - float(np.interp(evidence, self.impostor_quantiles, QUANTILES)))
 
     def false_non_match_rate(self, evidence: float) -> float:
         """Share of people themselves whose evidence stays below this."""
@@ -104,47 +110,62 @@ class Calibration:
     def fpir(self, evidence: float, identities: int) -> float:
         """False positive identification rate: how often somebody in a gallery of this size reaches this for a stranger.
 
-        The identities count as independent, which errs on the side of too many.
+        Each tail says how often at most; the least of that holds.
         """
-        return float(-np.expm1(identities * np.log1p(-min(self.false_match_rate(evidence), 1 - 1e-12))))
+        pairs = independent(self.false_match_rate(evidence), identities)
+        return min(pairs, *(tail.fpir(evidence, identities) for tail in self.tails))
 
     def threshold(self, target_fpir: float, identities: int) -> float:
-        """The evidence at which `fpir` is the target.
+        """The evidence at which `fpir` is at most the target.
 
         Raises:
             ValueError: the target is not between 0 and 1.
         """
         if not 0 < target_fpir < 1:
             raise ValueError(f"a false positive identification rate is between 0 and 1, not {target_fpir}")
-        rate = -float(np.expm1(np.log1p(-target_fpir) / max(identities, 1)))
-        return min(HIGHEST_EVIDENCE, self.false_match_quantile(rate))
+        size = max(identities, 1)
+        pairs = self.false_match_quantile(each_of(target_fpir, size))
+        return min(HIGHEST_EVIDENCE, pairs, *(tail.threshold(target_fpir, size) for tail in self.tails))
 
     def false_match_quantile(self, rate: float) -> float:
-        """The evidence that a share of strangers reaches, 0 < rate < 1."""
-        if rate >= self.tail_share:
-            return float(np.interp(1 - rate, QUANTILES, self.impostor_quantiles))
-        return self.tail_start + self.tail_scale * _inverse_survival(rate / self.tail_share, self.tail_shape)
+        """The evidence that a share of strangers reaches with one person, 0 < rate < 1."""
+        beyond = self.tails[0].evidence(rate)
+        if rate < self.tails[0].share:
+            return beyond
+        return min(beyond, float(np.interp(1 - rate, QUANTILES, self.impostor_quantiles)))
 
 
 @dataclass(frozen=True, eq=False)
 class Comparisons:
-    """Similarities of queries to identities.
+    """Similarities of queries to identities; every query is compared with as many other people.
 
     Attributes:
         similarities: (N,) of the query to the identity's most similar shot.
         shots: (N,) how many shots that was the best of.
         genuine: (N,) bool, whether the identity is the person.
-        identities: of how many people.
+        queries: (N,) a number for each query.
+        people: (N,) a number for whose query it is.
+        others: (N,) a number for whom it is compared with.
+        identities: of how many people; 0 where nobody said.
     """
 
     similarities: Floats
     shots: Floats
     genuine: NDArray[np.bool_]
+    queries: Ids
+    people: Ids
+    others: Ids
     identities: int
+
+    @classmethod
+    def of_pairs(cls, similarities: Floats, genuine: NDArray[np.bool_]) -> "Comparisons":
+        """Pairs of shots, (N,) each, that share no people as far as is known."""
+        numbers = np.arange(len(similarities))
+        return cls(similarities, np.ones(len(numbers)), genuine, numbers, numbers, numbers + len(numbers), 0)
 
 
 def fit_calibration(comparisons: Comparisons, fitted_on: str) -> Calibration:
-    """Fit a calibration: a logistic regression that counts same and different people alike, and a tail.
+    """Fit a calibration: a logistic regression that counts same and different people alike, and tails of strangers.
 
     Raises:
         ValueError: there are too few comparisons of same or of different people.
@@ -157,9 +178,9 @@ def fit_calibration(comparisons: Comparisons, fitted_on: str) -> Calibration:
             f" people; there are {counts[0]} and {counts[1]}"
         )
     discount = _discount(comparisons)
-    evidence = comparisons.similarities - discount * np.log2(comparisons.shots)
-    tail = _tail(evidence[~genuine])
-    slope, tail_slope, intercept = _logistic(np.stack([evidence, np.maximum(evidence - tail[0], 0)], 1), genuine)
+    evidence = 1 - (1 - comparisons.similarities) * comparisons.shots**discount
+    bend = float(np.quantile(evidence[~genuine], 1 - BEND_SHARE))
+    slope, tail_slope, intercept = _logistic(np.stack([evidence, np.maximum(evidence - bend, 0)], 1), genuine)
     # A higher similarity never speaks against.
     slope = max(slope, 0.0)
     return Calibration(
@@ -167,7 +188,8 @@ def fit_calibration(comparisons: Comparisons, fitted_on: str) -> Calibration:
         float(max(tail_slope, -slope)),
         float(intercept),
         discount,
-        *tail,
+        bend,
+        _tails(comparisons, evidence),
         _quantiles(evidence[genuine]),
         _quantiles(evidence[~genuine]),
         _equal_error_rate(evidence[genuine], evidence[~genuine]),
@@ -178,14 +200,18 @@ def fit_calibration(comparisons: Comparisons, fitted_on: str) -> Calibration:
 
 
 def _discount(comparisons: Comparisons) -> float:
-    """How much higher the best strangers come with every doubling of shots: a line through their highest percentile."""
+    """The power of the number of shots by which the closest strangers come closer: a line through their percentiles.
+
+    With few comparisons it is through the fifth highest of the rarest number of shots.
+    """
     strangers = comparisons.similarities[~comparisons.genuine]
     shots = comparisons.shots[~comparisons.genuine]
     counts = [count for count in np.unique(shots) if (shots == count).sum() >= LEAST_STRANGERS]
     if len(counts) < 2:
         return 0.0
-    highest = [np.quantile(strangers[shots == count], HIGHEST) for count in counts]
-    return max(0.0, float(np.polyfit(np.log2(counts), highest, 1)[0]))
+    level = min(HIGHEST, 1 - LEAST_HIGHEST / min((shots == count).sum() for count in counts))
+    highest = [np.quantile(strangers[shots == count], level) for count in counts]
+    return max(0.0, -float(np.polyfit(np.log(counts), np.log(np.maximum(1 - np.array(highest), 1e-6)), 1)[0]))
 
 
 def _logistic(features: Floats, genuine: NDArray[np.bool_]) -> Floats:
@@ -207,16 +233,11 @@ def _logistic(features: Floats, genuine: NDArray[np.bool_]) -> Floats:
     return np.append(slopes, found[-1] - slopes @ centre)
 
 
-def _tail(evidence: Floats) -> tuple[float, float, float, float]:
-    """Start, share, scale and shape of the upper tail, by the moments of what exceeds its start (Hosking 1987)."""
-    count = min(len(evidence) // 2, max(LEAST_TAIL, round(TAIL_SHARE * len(evidence))))
-    ordered = np.sort(evidence)
-    start = float(ordered[-count - 1])
-    excess = ordered[-count:] - start
-    mean, variance = max(float(excess.mean()), 1e-6), max(float(excess.var()), 1e-12)
-    # Similarity is bounded, so the tail never falls slower than an exponential.
-    shape = min(0.0, max(-0.5, 0.5 * (1 - mean**2 / variance)))
-    return start, count / len(evidence), mean * (1 - shape), shape
+def _tails(comparisons: Comparisons, evidence: Floats) -> tuple[Tail, ...]:
+    strangers = np.flatnonzero(~comparisons.genuine)
+    strangers = strangers[np.argsort(comparisons.queries[strangers], kind="stable")]
+    table = strangers.reshape(len(np.unique(comparisons.queries[strangers])), -1)
+    return fit_tails(evidence[table], comparisons.people[table[:, 0]], comparisons.others[table])
 
 
 def _quantiles(evidence: Floats) -> tuple[float, ...]:
@@ -229,16 +250,6 @@ def _equal_error_rate(genuine: Floats, impostors: Floats) -> float:
     matched = 1 - np.searchsorted(np.sort(impostors), thresholds) / len(impostors)
     at = int(np.argmin(np.abs(missed - matched)))
     return float((missed[at] + matched[at]) / 2)
-
-
-def _survival(scaled: float, shape: float) -> float:
-    if shape == 0:
-        return float(np.exp(-scaled))
-    return float(max(0.0, 1 + shape * scaled) ** (-1 / shape))
-
-
-def _inverse_survival(share: float, shape: float) -> float:
-    return float(-np.log(share)) if shape == 0 else float((share**-shape - 1) / shape)
 
 
 def _sigmoid(values: Floats) -> Floats:

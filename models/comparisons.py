@@ -1,5 +1,7 @@
 """Comparisons of people with each other, from embeddings of which it is known whom they show."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,15 @@ from models.calibration import Comparisons
 Ids = NDArray[np.int64]
 
 SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    similarities: NDArray[np.floating]
+    shots: Ids
+    queries: Ids
+    others: Ids
+    genuine: bool
 
 
 def compare_people(embeddings: NDArray[np.float32], identities: Ids, cameras: Ids) -> Comparisons:
@@ -26,20 +37,28 @@ def compare_people(embeddings: NDArray[np.float32], identities: Ids, cameras: Id
     names, owner = np.unique(identities, return_inverse=True)
     crossing = any(len(np.unique(cameras[owner == one])) > 1 for one in range(len(names)))
     # Of nobody there is nothing to compare.
-    found: list[tuple[NDArray[np.floating], NDArray[np.int64], bool]] = [(np.empty(0), np.empty(0, np.int64), False)]
+    nothing = np.empty(0, np.int64)
+    found = [_Part(np.empty(0), nothing, nothing, nothing, False)]
     for one in range(len(names)):
         mine = rng.permutation(np.flatnonzero(owner == one))
         similarities = embeddings @ embeddings[mine].T  # (N, mine)
-        others = owner != one
-        found.append((*_best_of_some(similarities[others], rng), False))
+        strangers = np.flatnonzero(owner != one)
+        found.append(
+            _Part(*_best_of_some(similarities[strangers], rng), strangers, np.full(len(strangers), one), False)
+        )
         for query in mine:
             apart = cameras[mine] != cameras[query] if crossing else mine != query
             if apart.any():
-                found.append((*_best_of_some(similarities[query][None, apart], rng), True))
+                best = _best_of_some(similarities[query][None, apart], rng)
+                found.append(_Part(*best, np.array([query]), np.array([one]), True))
+    queries = np.concatenate([part.queries for part in found])
     return Comparisons(
-        np.concatenate([part[0] for part in found]).astype(np.float64),
-        np.concatenate([part[1] for part in found]).astype(np.float64),
-        np.concatenate([np.full(len(part[0]), part[2]) for part in found]),
+        np.concatenate([part.similarities for part in found]).astype(np.float64),
+        np.concatenate([part.shots for part in found]).astype(np.float64),
+        np.concatenate([np.full(len(part.queries), part.genuine) for part in found]),
+        queries,
+        owner[queries],
+        np.concatenate([part.others for part in found]),
         len(names),
     )
 

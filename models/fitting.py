@@ -1,5 +1,6 @@
 """Makes a state dictionary exactly what a network needs, or says why it cannot be."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ class Fitted:
     """A state dictionary that fits.
 
     Attributes:
-        state: exactly the network's entries, contiguous, each with memory of its own.
+        state: exactly the network's entries, contiguous, each with memory of its own; float32 or shorter.
         arguments: what the network is built with.
         notes: what was changed, a sentence each.
     """
@@ -56,6 +57,7 @@ def fit(state: Mapping[str, Tensor], network: str, given: Mapping[str, Any], kee
     expected = _expected(network, arguments)
     kept = _with_counters(kept, expected, notes)
     _compare(kept, expected, network, arguments)
+    kept = _without_doubles(kept, notes)
     fitted = {name: kept[name].detach().clone(memory_format=torch.contiguous_format) for name in expected}
     _require_finite(fitted)
     return Fitted(fitted, arguments, tuple(notes))
@@ -124,6 +126,18 @@ def _compare(
     if problems:
         built = ", ".join(f"{name}={value}" for name, value in arguments.items())
         raise CheckpointError(f"this does not fit {network}({built}): {'; '.join(problems)}")
+
+
+def _without_doubles(state: dict[str, Tensor], notes: list[str]) -> dict[str, Tensor]:
+    """Networks compute in float32, to which doubles are rounded; what is shorter is kept as it is."""
+    kinds = Counter(tensor.dtype for tensor in state.values() if tensor.is_floating_point())
+    for dtype, count in kinds.items():
+        name = str(dtype).removeprefix("torch.")
+        if dtype is torch.float64:
+            notes.append(f"rounded {count} entries of {name} to float32")
+        elif dtype is not torch.float32:
+            notes.append(f"kept {count} entries in {name}; the network computes with them in float32")
+    return {name: tensor.float() if tensor.dtype is torch.float64 else tensor for name, tensor in state.items()}
 
 
 def _kind(tensor: Tensor) -> tuple[torch.Size, bool]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Calibration
+from models.calibration import Calibration, fit_calibration
+from models.comparisons import compare_people
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -14,6 +15,8 @@ Flags = NDArray[np.bool_]
 
 BINS = 10
 RANKED = 10
+TARGETS = (0.001, 0.01, 0.1)
+RESAMPLED = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,8 @@ class Searches:
         probability: (Q,) that this is the person.
         right: (Q,) whether it is.
         enrolled: (Q,) whether the person is in the gallery.
+        people: (Q,) who it is.
+        reached: (Q, T) whether the evidence reaches the calibration's threshold for each of `TARGETS`.
         identities: in the gallery.
     """
 
@@ -45,6 +50,8 @@ class Searches:
     probability: Floats
     right: Flags
     enrolled: Flags
+    people: Ids
+    reached: Flags
     identities: int
 
 
@@ -56,15 +63,32 @@ class Rates:
     fpir: float
 
 
-def search_half(query: People, gallery: People, calibration: Calibration, seed: int) -> Searches:
+def search_half(
+    query: People, gallery: People, calibration: Calibration | None, seed: int, shots: int | None = None
+) -> Searches:
     """Enrol half of the people, drawn by chance, and look for everybody.
 
     Shots of the query's person by the query's camera are left out, as in the Market-1501 protocol; so are queries of
     enrolled people of whom nothing is left.
+
+    Args:
+        query, gallery: of the same people.
+        calibration: of the checkpoint; None fits one on the shots that are enrolled.
+        seed: of the draw.
+        shots: to enrol of each at most, drawn by chance; all if not given.
+
+    Raises:
+        ValueError: there are too few shots to fit a calibration.
     """
     names = np.unique(gallery.identities)
-    chosen = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(names)[: len(names) // 2]
     enrolled = gallery.subset(np.isin(gallery.identities, chosen))
+    if shots is not None:
+        enrolled = _some(enrolled, shots, rng)
+    if calibration is None:
+        compared = compare_people(enrolled.embeddings, enrolled.identities, enrolled.cameras)
+        calibration = fit_calibration(compared, "the gallery's own shots")
     similarities = query.embeddings @ enrolled.embeddings.T
     known = query.identities[:, None] == enrolled.identities
     similarities[known & (query.cameras[:, None] == enrolled.cameras)] = -np.inf
@@ -78,13 +102,23 @@ def search_half(query: People, gallery: People, calibration: Calibration, seed: 
     mine = np.searchsorted(np.sort(chosen), query.identities)
     own = np.take_along_axis(best[:, np.argsort(chosen)], np.minimum(mine, len(chosen) - 1)[:, None], 1)[:, 0]
     kept = ~is_enrolled | np.isfinite(own)
+    evidence = np.array([evidence for _, evidence, _ in found])[kept]
+    thresholds = np.array([calibration.threshold(target, len(chosen)) for target in TARGETS])
     return Searches(
-        np.array([evidence for _, evidence, _ in found])[kept],
+        evidence,
         np.array([probability for _, _, probability in found])[kept],
         (chosen[places] == query.identities)[kept],
         is_enrolled[kept],
+        query.identities[kept],
+        evidence[:, None] >= thresholds,
         len(chosen),
     )
+
+
+def _some(people: People, shots: int, rng: np.random.Generator) -> People:
+    order = rng.permutation(len(people.identities))
+    kept = [order[people.identities[order] == one][:shots] for one in np.unique(people.identities)]
+    return people.subset(np.isin(np.arange(len(order)), np.concatenate(kept)))
 
 
 def _search(best: NDArray[np.floating], counts: Ids, calibration: Calibration) -> tuple[int, float, float]:
@@ -100,19 +134,41 @@ def joined(searches: Sequence[Searches]) -> Searches:
         np.concatenate([one.probability for one in searches]),
         np.concatenate([one.right for one in searches]),
         np.concatenate([one.enrolled for one in searches]),
+        np.concatenate([one.people for one in searches]),
+        np.concatenate([one.reached for one in searches]),
         searches[0].identities,
     )
 
 
 def rates_at(searches: Searches, threshold: float) -> Rates:
     """Rates of a threshold on the evidence."""
-    reached = searches.evidence >= threshold
+    return _rates(searches, searches.evidence >= threshold)
+
+
+def _rates(searches: Searches, reached: Flags) -> Rates:
     return Rates(float((reached & searches.right)[searches.enrolled].mean()), float(reached[~searches.enrolled].mean()))
 
 
 def dir_at_fpir(searches: Searches, fpir: float) -> float:
     """Detection and identification rate at the threshold that so many of the strangers here reach."""
     return rates_at(searches, float(np.quantile(searches.evidence[~searches.enrolled], 1 - fpir, method="higher"))).dir
+
+
+def fpir_interval(searches: Searches, reached: Flags, level: float = 0.95) -> tuple[float, float]:
+    """Where the false positive identification rate lies for all strangers like those here: a bootstrap over people.
+
+    Args:
+        searches: what was found.
+        reached: (Q,) whose evidence reached the threshold.
+        level: of confidence.
+    """
+    strangers = ~searches.enrolled
+    _, who = np.unique(searches.people[strangers], return_inverse=True)
+    named, asked = np.bincount(who, reached[strangers]), np.bincount(who)
+    drawn = np.random.default_rng(0).integers(0, len(asked), (RESAMPLED, len(asked)))
+    rates = named[drawn].sum(axis=1) / asked[drawn].sum(axis=1)
+    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def dir_curve(searches: Searches, rates: Floats) -> Floats:
@@ -140,19 +196,19 @@ def expected_calibration_error(searches: Searches) -> float:
     return sum(count * abs(said - true) for said, true, count in reliability(searches)) / total
 
 
-def open_set_figures(searches: Searches, calibration: Calibration) -> Mapping[str, float]:
-    """The row of the table: rates at the threshold of the data, and at the one that the calibration chooses."""
+def open_set_figures(searches: Searches) -> Mapping[str, float]:
+    """The row of the table: rates at the threshold of the data, and at those that the calibration chooses."""
     row: dict[str, float] = {
         "queries": len(searches.right),
         "enrolled": searches.identities,
+        "strangers": len(np.unique(searches.people[~searches.enrolled])),
         "rank_1": float(searches.right[searches.enrolled].mean()),
+        "DIR@1%": dir_at_fpir(searches, 0.01),
+        "DIR@10%": dir_at_fpir(searches, 0.1),
     }
-    for target in (0.01, 0.1):
-        chosen = rates_at(searches, calibration.threshold(target, searches.identities))
-        name = f"{100 * target:g}%"
-        row |= {
-            f"DIR@{name}": dir_at_fpir(searches, target),
-            f"DIR(target {name})": chosen.dir,
-            f"FPIR(target {name})": chosen.fpir,
-        }
+    for column, target in enumerate(TARGETS):
+        reached = searches.reached[:, column]
+        chosen, (low, high) = _rates(searches, reached), fpir_interval(searches, reached)
+        name = f"(target {100 * target:g}%)"
+        row |= {f"FPIR{name}": chosen.fpir, f"low{name}": low, f"high{name}": high, f"DIR{name}": chosen.dir}
     return row | {"ECE": expected_calibration_error(searches)}

@@ -20,14 +20,17 @@ def open_set(
     model: Model = "resnet18-market1501-compact",
     weights_dir: WeightsDir = None,
     draws: Annotated[int, typer.Option(min=1, help="How often half of the people are drawn.")] = 10,
+    shots: Annotated[int | None, typer.Option(min=1, help="Shots to enrol of each person; all if not given.")] = None,
+    own: Annotated[bool, typer.Option("--own", help="Calibrate each gallery on its own shots, as POST does.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for an SVG of the rates and one of probabilities.")] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Print DIR at an FPIR of 1 % and 10 %, what the calibration's thresholds reach, and how true probabilities are.
 
-    DIR@: at the threshold that this share of the strangers in the data reaches. DIR(target), FPIR(target): at the
-    threshold that the checkpoint's calibration chooses for the size of the gallery, without a look at the data.
+    DIR@: at the threshold that this share of the strangers in the data reaches. FPIR(target), DIR(target): at the
+    threshold that the calibration chooses for the size of the gallery, without a look at the strangers; low and high
+    are the ends of the 95 % interval of that FPIR, by drawing the strangers anew.
     """
     from models.checkpoint import CheckpointError
     from models.predictors.reid import PersonEmbedder
@@ -38,18 +41,22 @@ def open_set(
         tests = [test for root in data for test in find_tests(root)]
         checkpoint, network = open_checkpoint(model, "reid", weights_dir, device)
         calibration = checkpoint.calibration
-        if calibration is None:
+        if calibration is None and not own:
             raise ValueError(f"{model} has no calibration; `gaitkeeper calibrate {model} --data …` fits one")
         seen = checkpoint.preprocessing
         embedder = PersonEmbedder(network, seen.size, seen.normalisation, seen.flip)
         rows, found = {}, {}
         for test in tests:
             query, gallery = _people(test, lambda crops, title: embed_crops(embedder, crops, title))
-            found[test.name] = joined([search_half(query, gallery, calibration, seed) for seed in range(draws)])
-            rows[test.name] = open_set_figures(found[test.name], calibration)
+            basis = None if own else calibration
+            found[test.name] = joined([search_half(query, gallery, basis, seed, shots) for seed in range(draws)])
+            rows[test.name] = open_set_figures(found[test.name])
     except (CheckpointError, ValueError, OSError) as error:
         fail(str(error))
-    say_table(f"{model}: half of the people enrolled, {draws} draws, cosine similarity", rows, as_json)
+    enrolled = "half of the people" if shots is None else f"{shots} shots of half of the people"
+    whose = "each gallery's own" if own else "the checkpoint's"
+    title = f"{model}: {enrolled} enrolled, {draws} draws, cosine similarity, {whose} calibration"
+    say_table(title, rows, as_json)
     if plots is not None:
         _plot(found, plots)
         say(f"plots in {plots}")

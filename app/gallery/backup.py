@@ -1,4 +1,7 @@
-"""Backups of a data directory: taken while the service runs, checked, and restored without bringing back the erased."""
+"""Backups: taken while the service runs, checked, and restored without bringing back the erased.
+
+The file is the same wherever the galleries were kept: records and keys as SQLite files in an archive.
+"""
 
 import hashlib
 import json
@@ -20,6 +23,8 @@ from app.gallery.database import Database, DirectoryLock
 from app.gallery.errors import GalleryError
 from app.gallery.forgetting import forget
 from app.gallery.gallery_rows import list_galleries
+from app.gallery.remote import copy_to_files, fill
+from app.gallery.remote_trail import read_remote_log
 
 GALLERIES, KEYS, CARD = "gallery.sqlite3", "keys.sqlite", "backup.json"
 FORMAT = 1
@@ -47,19 +52,29 @@ class Card:
     sha256: dict[str, str]
 
 
-def make_backup(data_dir: Path, file: Path) -> Card:
-    """Copy the records and keys of a data directory, as they are at one moment; a service may be using them.
+def make_backup(data_dir: Path, file: Path, url: str | None = None) -> Card:
+    """Copy the records and keys of a service, as they are at one moment; it may be using them.
 
     The file appears whole or not at all, and only its owner can read it.
 
+    Args:
+        data_dir: of the service.
+        file: to be written.
+        url: of its database, as SQLAlchemy takes it, if it has one; then nothing is read from `data_dir`.
+
     Raises:
         BackupError: there are no galleries, they are damaged, or there is such a file already.
+        StorageFailure: the database cannot be read.
     """
-    if not (data_dir / GALLERIES).is_file():
+    if url is None and not (data_dir / GALLERIES).is_file():
         raise BackupError(f"there are no galleries in {data_dir}")
     if file.exists():
         raise BackupError(f"{file} is there already")
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".backup-") as folder:
+        if url is not None:
+            data_dir = Path(folder) / "database"
+            data_dir.mkdir()
+            copy_to_files(url, data_dir / GALLERIES, data_dir / KEYS)
         copies = [
             _copy(data_dir / name, Path(folder) / name) for name in (GALLERIES, KEYS) if (data_dir / name).exists()
         ]
@@ -89,26 +104,31 @@ class Restored:
     forgotten: int
 
 
-def restore_backup(file: Path, data_dir: Path, log: Path | None = None) -> Restored:
-    """Put a backup into an empty data directory.
+def restore_backup(file: Path, data_dir: Path, log: Path | str | None = None, url: str | None = None) -> Restored:
+    """Put a backup into an empty data directory, or an empty database.
 
     Args:
         file: made by `make_backup`.
         data_dir: without galleries; made if it is not there.
-        log: data directory, or its database, that was in use after the backup: what was erased there since is erased
-            again, and its audit trail is kept.
+        log: data directory or its file, or the URL of the database, that was in use after the backup: what was erased
+            there since is erased again, and its audit trail is kept.
+        url: of the database to be filled, as SQLAlchemy takes it; then nothing stays in `data_dir`.
 
     Raises:
         BackupError: the backup or the log is damaged, they are not of the same service, or there are galleries already.
+        StorageFailure: a database cannot be used, or has galleries already.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with closing(DirectoryLock(data_dir)):
-        if (data_dir / GALLERIES).exists():
+        if url is None and (data_dir / GALLERIES).exists():
             raise BackupError(f"{data_dir} has galleries; restore into an empty folder, and name this one with --log")
         with tempfile.TemporaryDirectory(dir=data_dir, prefix=".restore-") as folder:
             card = _unpack(file, Path(folder))
             later = _later(log, card.chain) if log is not None else []
             restored = _bring_up_to_date(Path(folder) / GALLERIES, later)
+            if url is not None:
+                fill(url, Path(folder) / GALLERIES, Path(folder) / KEYS if KEYS in card.sha256 else None)
+                return restored
             for name in card.sha256:
                 _sync(Path(folder) / name)
                 (Path(folder) / name).rename(data_dir / name)
@@ -132,11 +152,17 @@ def read_log(log: Path, after: int) -> list[AuditEntry]:
             return list(audit.read_entries(connection, after))
 
 
-def _later(log: Path, chain: Chain) -> list[AuditEntry]:
-    entries = read_log(log, chain.entries - 1 if chain.entries else 0)
+def _later(log: Path | str, chain: Chain) -> list[AuditEntry]:
+    after = chain.entries - 1 if chain.entries else 0
+    try:
+        entries = read_remote_log(log, after) if isinstance(log, str) else read_log(log, after)
+    except BrokenChainError as error:
+        raise BackupError(f"the audit trail of the log is broken: {error}") from error
     if chain.entries:
         if not entries or entries[0].hash != chain.head:
-            raise BackupError(f"{log} is not the continuation of what was backed up")
+            # A URL may hold a password.
+            name = "the log" if isinstance(log, str) else log
+            raise BackupError(f"{name} is not the continuation of what was backed up")
         entries = entries[1:]
     return entries
 
@@ -199,7 +225,7 @@ def _copy(source: Path, target: Path) -> Path:
 
 
 def _checked(path: Path) -> Chain:
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
         [(found,)] = connection.execute("PRAGMA integrity_check(1)").fetchall()
     if found != "ok":
         raise BackupError(f"the records are damaged: {found}")

@@ -1,11 +1,8 @@
 """The audit trail of a database by URL, read while a service uses it."""
 
-from sqlalchemy import create_engine
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.gallery import audit
 from app.gallery.audit import AuditEntry
-from app.gallery.errors import StorageFailure
+from app.gallery.remote import snapshot
 
 
 def read_remote_log(url: str, after: int) -> list[AuditEntry]:
@@ -18,14 +15,6 @@ def read_remote_log(url: str, after: int) -> list[AuditEntry]:
         BrokenChainError: an entry does not fit the one before it.
         StorageFailure: the database cannot be read.
     """
-    try:
-        engine = create_engine(url, isolation_level="REPEATABLE READ")
-        try:
-            with engine.begin() as connection:
-                audit.verify(connection)
-                return list(audit.read_entries(connection, after))
-        finally:
-            engine.dispose()
-    except (SQLAlchemyError, ImportError) as error:
-        reason = " ".join(str(getattr(error, "orig", error)).split())
-        raise StorageFailure(f"the audit trail cannot be read: {reason}") from error
+    with snapshot(url) as connection:
+        audit.verify(connection)
+        return list(audit.read_entries(connection, after))

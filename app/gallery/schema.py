@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # Order and equality by code point on every database, as in Python.
 _Text = String().with_variant(String(collation="C"), "postgresql")
@@ -41,6 +41,7 @@ galleries = Table(
     Column("version", BigInteger, nullable=False),
     Column("created_at", Float(53), nullable=False),
     Column("ttl_seconds", Float(53)),
+    Column("quality", _Text, nullable=False, server_default="off"),
     sqlite_autoincrement=True,
 )
 

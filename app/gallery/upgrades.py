@@ -10,7 +10,12 @@ UPGRADES = {
     1: (
         "ALTER TABLE galleries ADD COLUMN ttl_seconds DOUBLE PRECISION",
         "CREATE INDEX ix_shots_created_at ON shots (gallery_key, created_at)",
-    )
+    ),
+    2: (
+        "ALTER TABLE galleries ADD COLUMN quality VARCHAR DEFAULT 'off' NOT NULL",
+        # They were of another form; galleries go back to the checkpoint's until they are calibrated again.
+        "DELETE FROM calibrations",
+    ),
 }
 
 

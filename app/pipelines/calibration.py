@@ -92,7 +92,7 @@ def calibrate(reid: ReidPipeline, gallery: str, pairs: Sequence[tuple[float, boo
         version, fitted_on = sample.gallery_version, "the gallery's own shots"
     else:
         similarities, same = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs], bool)
-        comparisons = Comparisons(similarities, np.ones(len(pairs)), same, 0)
+        comparisons = Comparisons.of_pairs(similarities, same)
         version, fitted_on = info.version, "labelled pairs"
     try:
         fitted = fit_calibration(comparisons, fitted_on)

@@ -1,7 +1,7 @@
 """Is the first of a ranking the person? Probabilities, and a decision that accounts for the gallery's size."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from models.checkpoint import Checkpoint
 Verdict = Literal["match", "unknown"]
 
 DEFAULT_TARGET_FPIR = 0.01
+DEFAULT_TARGET_FMR = 0.001
 STALE_AFTER = 0.2
 
 
@@ -37,7 +38,7 @@ class Basis:
         """The gallery's own calibration where it has one, else the checkpoint's."""
         if stored is not None:
             stale = abs(shots - stored.shots) > STALE_AFTER * stored.shots
-            return cls(checkpoint, calibration_of(stored.report), "gallery", stale)
+            return cls(checkpoint, Calibration.read(stored.report["calibration"]), "gallery", stale)
         source: Literal["checkpoint"] | None = "checkpoint" if checkpoint.calibration else None
         return cls(checkpoint, checkpoint.calibration, source)
 
@@ -88,25 +89,46 @@ def decide(ranking: Ranking, basis: Basis, target_fpir: float | None) -> Decisio
     return Decision(verdict, threshold, target, probabilities, basis)
 
 
-def verify(similarity: float, shots: int, checkpoint: Checkpoint) -> tuple[Verdict, float | None]:
-    """Whether two sets of crops show one person, and the probability of it if they do as often as not.
+@dataclass(frozen=True)
+class Verified:
+    """Whether two sets of crops show one person.
+
+    Attributes:
+        threshold: similarity from which they do; None if there is nothing to decide by.
+        target_fmr: false match rate that the threshold was chosen for; None without calibration.
+        probability: that they do, if as many pairs show one person as two; None without calibration.
+    """
+
+    verdict: Verdict
+    threshold: float | None
+    target_fmr: float | None
+    probability: float | None
+
+
+def verify(similarity: float, shots: int, checkpoint: Checkpoint, target_fmr: float | None) -> Verified:
+    """Decide whether two sets of crops show one person.
 
     Args:
         similarity: of the sets.
         shots: crops among which the most similar one could be chosen.
-        checkpoint: what embedded them.
+        checkpoint: what embedded them. Without a calibration its one threshold decides.
+        target_fmr: how often two people may be taken for one; a thousandth if not given.
+
+    Raises:
+        ProblemError: a rate is asked for, and there is no calibration.
     """
-    threshold, calibration = checkpoint.threshold, checkpoint.calibration
-    verdict: Verdict = "match" if threshold is not None and similarity >= threshold.similarity else "unknown"
-    probability = calibration.probability(calibration.evidence(similarity, shots)) if calibration else None
-    return verdict, probability
-
-
-def calibration_of(report: dict[str, Any]) -> Calibration:
-    """The calibration within a stored report."""
-    values: dict[str, Any] = report["calibration"]
-    arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return Calibration(**arguments)
+    calibration = checkpoint.calibration
+    if calibration is None:
+        if target_fmr is not None:
+            detail = f"checkpoint {checkpoint.name!r} comes without a calibration, so no rate can be kept"
+            raise ProblemError(NOT_CALIBRATED, detail, field="target_fmr")
+        threshold, target, probability = checkpoint.threshold.similarity if checkpoint.threshold else None, None, None
+    else:
+        target = target_fmr or DEFAULT_TARGET_FMR
+        threshold = calibration.similarity(calibration.threshold(target, 1), shots)
+        probability = calibration.probability(calibration.evidence(similarity, shots))
+    verdict: Verdict = "match" if threshold is not None and similarity >= threshold else "unknown"
+    return Verified(verdict, threshold, target, probability)
 
 
 def _evidence(calibration: Calibration, found: list[RankedIdentity]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.pipelines.calibration import CalibrationReport
 
+MAX_PAIRS = 1_000_000
+
 
 class LabelledPair(BaseModel):
     """A similarity that this service gave, and the truth about it."""
@@ -21,7 +23,7 @@ class NewCalibration(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    pairs: list[LabelledPair] | None = Field(None, max_length=1_000_000)
+    pairs: list[LabelledPair] | None = Field(None, max_length=MAX_PAIRS)
 
 
 class Histograms(BaseModel):

@@ -136,6 +136,9 @@ class Verification(BaseModel):
     similarity: float
     probability: float | None
     decision: Literal["match", "unknown"]
-    threshold: float | None
+    threshold: float | None = Field(description="Similarity from which they are one person.")
+    target_fmr: float | None = Field(
+        description="How often at most two people are taken for one at this threshold; null without calibration."
+    )
     shots_a: list[ItemStatus]
     shots_b: list[ItemStatus]

@@ -5,7 +5,49 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from app.settings import Settings
+from models.calibration import Calibration
 from models.checkpoint import Checkpoint
+
+FALSE_MATCH_RATES = (0.001, 0.01, 0.1)
+
+
+class MatchPoint(BaseModel):
+    """Where one person is told from another, when two sets of crops are compared."""
+
+    similarity: float
+    false_match_rate: float
+    false_non_match_rate: float
+
+
+class ModelCalibration(BaseModel):
+    """The calibration that a checkpoint comes with; galleries may have their own."""
+
+    fitted_on: str
+    people: int
+    genuine: int = Field(description="Comparisons of one person.")
+    impostors: int = Field(description="Comparisons of two people.")
+    equal_error_rate: float
+    thresholds: list[MatchPoint]
+
+    @classmethod
+    def of(cls, calibration: Calibration) -> "ModelCalibration":
+        """Map the domain object."""
+        thresholds = [
+            MatchPoint(
+                similarity=calibration.threshold(rate, 1),
+                false_match_rate=rate,
+                false_non_match_rate=calibration.false_non_match_rate(calibration.threshold(rate, 1)),
+            )
+            for rate in FALSE_MATCH_RATES
+        ]
+        return cls(
+            fitted_on=calibration.fitted_on,
+            people=calibration.identities,
+            genuine=calibration.genuine,
+            impostors=calibration.impostors,
+            equal_error_rate=calibration.equal_error_rate,
+            thresholds=thresholds,
+        )
 
 
 class Model(BaseModel):
@@ -21,6 +63,7 @@ class Model(BaseModel):
     input_size: tuple[int, int]
     measured: dict[str, Any]
     threshold: dict[str, Any] | None
+    calibration: ModelCalibration | None = Field(description="Of re-identification; null if nobody was held out.")
     notes: str
 
     @classmethod
@@ -37,6 +80,7 @@ class Model(BaseModel):
             input_size=checkpoint.preprocessing.size,
             measured=checkpoint.measured,
             threshold=vars(checkpoint.threshold) if checkpoint.threshold else None,
+            calibration=ModelCalibration.of(checkpoint.calibration) if checkpoint.calibration else None,
             notes=checkpoint.notes,
         )
 
@@ -85,8 +129,8 @@ class Limits(BaseModel):
     quotas_per_minute: CallerQuotas
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
-        """Pick the limits out of the settings."""
+    def of(cls, settings: Settings, batch_items: int) -> "Limits":
+        """Pick the limits out of the settings; the largest batch was found when the networks started."""
         request = RequestLimits(
             body_bytes=settings.max_body_bytes,
             images=settings.max_images,
@@ -100,7 +144,7 @@ class Limits(BaseModel):
             items_per_client=settings.max_waiting_per_client,
             bytes=settings.max_waiting_bytes,
             wait_seconds=settings.max_wait_seconds,
-            batch_items=settings.max_batch,
+            batch_items=batch_items,
         )
         quotas = CallerQuotas(
             requests=settings.quota_requests or None,

@@ -161,10 +161,24 @@ def test_values_that_are_not_finite_are_refused(value: float) -> None:
         fit(state, "hourglass_bearpaw", {})
 
 
-def test_half_precision_is_kept() -> None:
-    state = {name: t.half() if t.is_floating_point() else t for name, t in state_of("glcnn").items()}
+@pytest.mark.parametrize(
+    ("given", "stored", "note"),
+    [
+        (torch.float64, torch.float32, "rounded 18 entries of float64 to float32"),
+        (torch.float16, torch.float16, "kept 18 entries in float16; the network computes with them in float32"),
+        (torch.bfloat16, torch.bfloat16, "kept 18 entries in bfloat16; the network computes with them in float32"),
+    ],
+)
+def test_doubles_are_rounded_and_shorter_numbers_are_kept_aloud(
+    given: torch.dtype, stored: torch.dtype, note: str
+) -> None:
+    state = {name: t.to(given) if t.is_floating_point() else t for name, t in state_of("glcnn").items()}
 
-    assert fit(state, "glcnn", {}).state["conv.conv.weight"].dtype == torch.float16
+    fitted = fit(state, "glcnn", {})
+
+    assert fitted.state["conv.conv.weight"].dtype == stored
+    assert note in fitted.notes
+    assert all(t.dtype == stored for t in fitted.state.values() if t.is_floating_point())
 
 
 def test_a_file_of_another_network_is_refused_with_what_is_in_it() -> None:

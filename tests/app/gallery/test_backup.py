@@ -3,6 +3,7 @@ import os
 import stat
 import threading
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,15 @@ from app.access.callers import Scope
 from app.access.keys import KeyStore
 from app.access.opening import keys_url
 from app.cli import main
+from app.gallery.audit import AuditEntry
 from app.gallery.backup import BackupError, make_backup, read_log, restore_backup
 from app.gallery.domain import Search
+from app.gallery.errors import StorageFailure
 from app.gallery.gallery import GalleryStore
+from app.gallery.remote_trail import read_remote_log
 from app.gallery.slots import STORED
-from tests.app.gallery.support import CHECKPOINT, DIM, new_shots, open_store, random_vectors
+from tests.app.gallery.postgres import PostgresServer
+from tests.app.gallery.support import CHECKPOINT, DIM, Place, new_shots, open_store, random_vectors
 
 ANNA, BEA = random_vectors(3, 1), random_vectors(2, 2)
 
@@ -56,6 +61,14 @@ def test_a_restored_backup_answers_as_before(data: Path, tmp_path: Path) -> None
         )
     one.close()
     other.close()
+
+
+def test_folders_and_files_may_be_relative(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    make_backup(data.relative_to(tmp_path), Path("b.zip"))
+
+    assert restore_backup(Path("b.zip"), Path("new")).shots == 5
 
 
 def test_a_backup_is_of_one_moment_while_people_are_enrolled(data: Path, tmp_path: Path) -> None:
@@ -209,3 +222,138 @@ def test_backup_restore_and_audit_by_command(data: Path, tmp_path: Path) -> None
     missing = run(main, ["audit", "verify", "--data-dir", str(tmp_path / "new"), "--head", "0" * 63 + "1"])
     assert (again.exit_code, missing.exit_code) == (0, 1)
     assert [json.loads(line)["action"] for line in shown.stdout.splitlines()] == ["erase-identity", "restore"]
+
+
+def erase_and_add(store: GalleryStore) -> None:
+    store.rename("people", "anna", "anne")
+    store.delete_identity("people", "anne")
+    store.enrol("people", "zoe", new_shots(random_vectors(1, 9)), CHECKPOINT)
+
+
+@pytest.mark.parametrize("into", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("source", ["sqlite", "postgresql"])
+def test_a_backup_of_either_store_can_be_restored_into_either(
+    tmp_path: Path, postgres: PostgresServer, source: str, into: str
+) -> None:
+    old = Place(tmp_path / "old", postgres.new_url() if source == "postgresql" else None)
+    new = Place(tmp_path / "new", postgres.new_url() if into == "postgresql" else None)
+    with closing(old.open()) as store:
+        store.enrol("people", "anna", new_shots(ANNA, "c1"), CHECKPOINT, "Anna", "key-1")
+        store.enrol("people", "bea", new_shots(BEA), CHECKPOINT)
+        before = store.search("people", BEA[:1], Search(5), CHECKPOINT).identities
+        # The service goes on.
+        make_backup(old.data_dir, tmp_path / "b.zip", old.url)
+        erase_and_add(store)
+
+    restored = restore_backup(tmp_path / "b.zip", new.data_dir, url=new.url)
+    assert (restored.galleries, restored.shots, restored.forgotten) == (1, 5, 0)
+    with closing(new.open()) as store:
+        assert store.search("people", BEA[:1], Search(5), CHECKPOINT).identities == before
+        # Numbers go on where they ended, and a key of before is known.
+        assert store.enrol("people", "cy", new_shots(random_vectors(2, 3)), CHECKPOINT).shots[1].status == "created"
+        assert store.enrol("people", "anna", new_shots(ANNA, "c1"), CHECKPOINT, "Anna", "key-1").gallery_version == 1
+        assert len(store.shots("people", "anna")) == 3
+    changes = [entry.action for entry in trail(new) if entry.action != "query"]
+    assert changes == ["create-gallery", "enrol", "enrol", "restore", "enrol"]
+
+
+@pytest.mark.parametrize("into", ["sqlite", "postgresql"])
+def test_what_was_erased_in_a_database_since_stays_erased(tmp_path: Path, postgres: PostgresServer, into: str) -> None:
+    url = postgres.new_url()
+    with closing(open_store(tmp_path / "old", url=url)) as store:
+        store.enrol("people", "anna", new_shots(ANNA), CHECKPOINT)
+        store.enrol("people", "bea", new_shots(BEA), CHECKPOINT)
+        make_backup(tmp_path / "old", tmp_path / "b.zip", url)
+        erase_and_add(store)
+
+    new = Place(tmp_path / "new", postgres.new_url() if into == "postgresql" else None)
+    restored = restore_backup(tmp_path / "b.zip", new.data_dir, url, new.url)
+
+    assert (restored.shots, restored.forgotten) == (2, 1)
+    with closing(new.open()) as store:
+        assert [one.identity_id for one in store.identities("people", None, 9)] == ["bea"]
+    assert trail(new)[: len(trail(Place(tmp_path, url)))] == trail(Place(tmp_path, url))
+
+
+def test_a_backup_of_a_database_is_of_one_moment_while_people_are_enrolled(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url, stop = postgres.new_url(), threading.Event()
+    with closing(open_store(tmp_path / "old", url=url)) as store:
+
+        def enrol() -> None:
+            number = 0
+            while not stop.is_set():
+                store.enrol("people", f"p{number}", new_shots(random_vectors(2, number)), CHECKPOINT)
+                number += 1
+
+        thread = threading.Thread(target=enrol)
+        thread.start()
+        try:
+            for number in range(3):
+                make_backup(tmp_path / "old", tmp_path / f"{number}.zip", url)
+        finally:
+            stop.set()
+            thread.join()
+
+    for number in range(3):
+        restored = restore_backup(tmp_path / f"{number}.zip", tmp_path / f"new{number}")
+        entries = read_log(tmp_path / f"new{number}", 0)
+        assert restored.shots == sum(len(e.detail["shots"]) for e in entries if e.action == "enrol")
+
+
+def test_keys_of_a_database_come_back_too(tmp_path: Path, postgres: PostgresServer) -> None:
+    one, other = postgres.new_url(), postgres.new_url()
+    open_store(tmp_path / "old", url=one).close()
+    with KeyStore(one) as keys:
+        text = keys.create("robot", frozenset({Scope.QUERY}), None)
+        stored = keys.find(text.key_id)
+    make_backup(tmp_path / "old", tmp_path / "b.zip", one)
+
+    restore_backup(tmp_path / "b.zip", tmp_path / "new", url=other)
+    restore_backup(tmp_path / "b.zip", tmp_path / "files")
+
+    for url in (other, keys_url(tmp_path / "files")):
+        with KeyStore(url) as keys:
+            assert keys.find(text.key_id) == stored
+
+
+def test_a_database_with_galleries_is_never_overwritten(data: Path, tmp_path: Path, postgres: PostgresServer) -> None:
+    url = postgres.new_url()
+    make_backup(data, tmp_path / "b.zip")
+    with closing(open_store(tmp_path / "used", url=url)), pytest.raises(StorageFailure, match="another process uses"):
+        restore_backup(tmp_path / "b.zip", tmp_path / "new", url=url)
+
+    with pytest.raises(StorageFailure, match="restore into an empty one"):
+        restore_backup(tmp_path / "b.zip", tmp_path / "new", url=url)
+    with pytest.raises(StorageFailure, match="has no galleries"):
+        make_backup(tmp_path, tmp_path / "c.zip", postgres.new_url())
+
+    assert names_at(url, tmp_path) == []
+    assert not list((tmp_path / "new").glob("*.sqlite*"))
+
+
+def test_a_database_is_backed_up_and_restored_by_command(tmp_path: Path, postgres: PostgresServer) -> None:
+    one, other = postgres.new_url(), postgres.new_url()
+    run, bare = CliRunner().invoke, one.replace("+psycopg", "")
+    with closing(GalleryStore.open(tmp_path / "old", url=one)) as store:
+        store.create("people", CHECKPOINT, DIM)
+        store.enrol("people", "anna", new_shots(ANNA), CHECKPOINT)
+        made = run(main, ["backup", str(tmp_path / "b.zip"), "--database-url", bare])
+        store.delete_identity("people", "anna")
+
+    arguments = ["--data-dir", str(tmp_path / "new"), "--database-url", other.replace("+psycopg", ""), "--log", bare]
+    restored = run(main, ["restore", str(tmp_path / "b.zip"), *arguments])
+
+    assert (made.exit_code, restored.exit_code) == (0, 0), made.output + restored.output
+    assert "with 0 shots into the database" in restored.stdout
+    assert "1 erasures since the backup" in restored.stdout
+
+
+def trail(place: Place) -> list[AuditEntry]:
+    return read_remote_log(place.url, 0) if place.url else read_log(place.data_dir, 0)
+
+
+def names_at(url: str, folder: Path) -> list[str]:
+    with closing(open_store(folder / "look", url=url)) as store:
+        return [identity.identity_id for identity in store.identities("people", None, 100)]

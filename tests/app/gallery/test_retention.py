@@ -147,15 +147,19 @@ def test_tables_of_the_first_version_are_brought_up(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "gallery.sqlite3") as connection:
         connection.execute("DROP INDEX ix_shots_created_at")
         connection.execute("ALTER TABLE galleries DROP COLUMN ttl_seconds")
+        connection.execute("ALTER TABLE galleries DROP COLUMN quality")
         connection.execute("UPDATE schema_versions SET version = 1")
     connection.close()
 
     store = open_store(tmp_path)
 
     assert (names(store), store.info("people").ttl_seconds) == ({"ann": 1}, None)
-    assert store.update("people", None, None, Retention(5)).ttl_seconds == 5
+    assert store.info("people").quality == "off"
+    assert store.update("people", None, None, Retention(5), "warn").ttl_seconds == 5
     store.close()
-    open_store(tmp_path).close()
+    store = open_store(tmp_path)
+    assert store.info("people").quality == "warn"
+    store.close()
 
 
 def test_the_sweeper_sweeps_at_once_and_again_even_after_a_failure() -> None:

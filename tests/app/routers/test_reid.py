@@ -1,6 +1,7 @@
 import base64
 import io
 import uuid
+from typing import Any
 
 import httpx
 import numpy as np
@@ -122,6 +123,37 @@ def test_verification_tells_the_same_person_from_another(client: httpx.Client) -
 
     assert similarity(first[0].jpeg, first[0].jpeg) == pytest.approx(1, abs=1e-3)
     assert similarity(first[0].jpeg, first[1].jpeg) > similarity(second[0].jpeg, third[1].jpeg)
+
+
+def test_a_stricter_verification_asks_for_more(client: httpx.Client) -> None:
+    crops = crops_of(0)
+
+    def verified(*crops_a: bytes, **fields: float) -> dict[str, Any]:
+        files = images(*crops_a, field="image_a") + images(crops[1].jpeg, field="image_b")
+        answer: dict[str, Any] = client.post("/v1/reid/verify", files=files, data=fields).raise_for_status().json()
+        return answer
+
+    default = verified(crops[0].jpeg)
+    strict, lax = (verified(crops[0].jpeg, target_fmr=rate) for rate in (1e-6, 0.5))
+
+    assert (default["target_fmr"], strict["target_fmr"]) == (0.001, 1e-6)
+    assert strict["threshold"] > default["threshold"] > lax["threshold"]
+    # Among more crops two people look more alike.
+    assert verified(crops[0].jpeg, crops[2].jpeg)["threshold"] > default["threshold"]
+    (model,) = (model for model in client.get("/v1/models").json()["models"] if model["task"] == "reid")
+    points = {point["false_match_rate"]: point["similarity"] for point in model["calibration"]["thresholds"]}
+    assert points[0.001] == pytest.approx(default["threshold"])
+    assert model["calibration"]["people"] == 31
+    assert model["calibration"]["impostors"] > model["calibration"]["genuine"] > 100
+
+
+@pytest.mark.parametrize("rate", [0, 1, -0.5, "often"])
+def test_a_false_match_rate_that_is_none_is_refused(client: httpx.Client, rate: object) -> None:
+    files = images(crops_of(0)[0].jpeg, field="image_a") + images(crops_of(0)[1].jpeg, field="image_b")
+
+    answer = client.post("/v1/reid/verify", files=files, data={"target_fmr": str(rate)})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "target_fmr")
 
 
 def test_a_bad_picture_among_good_ones_fails_alone(client: httpx.Client, gallery: str) -> None:
