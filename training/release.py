@@ -20,7 +20,7 @@ from models.golden import write_golden
 from models.manifest import write_entry
 from training.datasets import ReidImages, concatenate, load_reid
 from training.metrics import RetrievalScores
-from training.reid_evaluation import HeldOut, embed, evaluate, held_out_split
+from training.reid_evaluation import embed, evaluate, held_out_split
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,7 @@ def release_reid(
 ) -> Checkpoint:
     """Copy a run's weights into a weights folder, and enter in its manifest what was found out about them.
 
-    The identities that the run held out of its training decide which feature is compared (before or behind the BN
-    neck), and the threshold and the calibration are fitted on them.
+    The threshold and the calibration are fitted on the identities that the run held out of its training.
 
     Args:
         run: folder that `training.reid.train` wrote.
@@ -103,7 +102,7 @@ def release_reid(
     )
     if held_out is None:
         raise ValueError("the run held no identities out, so there is nobody to fit the threshold on")
-    network, arguments = _better_feature(run, recipe, held_out)
+    network = _trained(run, recipe)
     people = concatenate_same(held_out.query, held_out.gallery)
     embeddings = embed(network, people, flip=True)
     similarity = fit_threshold(embeddings, people.identities, false_match_rate)
@@ -114,7 +113,7 @@ def release_reid(
     checkpoint = replace(
         draft,
         network=recipe["network"],
-        arguments=arguments,
+        arguments=recipe["arguments"],
         preprocessing=Preprocessing((height, width), flip=True),
         file=path.name,
         sha256=sha256_of(path),
@@ -128,18 +127,10 @@ def release_reid(
     return checkpoint
 
 
-def _better_feature(run: Path, recipe: dict[str, Any], held_out: HeldOut) -> tuple[torch.nn.Module, dict[str, Any]]:
-    has_neck = not recipe["network"].startswith("rrid")
-    scored = []
-    for before_neck in (False, True) if has_neck else (False,):
-        arguments = recipe["arguments"] | ({"before_neck": before_neck} if has_neck else {})
-        network = models.create(recipe["network"], **arguments)
-        network.load_state_dict(load_file(run / "model.safetensors"), strict=True)
-        network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        scores = evaluate(network, held_out.query, held_out.gallery, flip=True)
-        scored.append((scores.mean_average_precision, before_neck, network, arguments))
-    _, _, network, arguments = max(scored, key=lambda entry: entry[:2])
-    return network, arguments
+def _trained(run: Path, recipe: dict[str, Any]) -> torch.nn.Module:
+    network = models.create(recipe["network"], **recipe["arguments"])
+    network.load_state_dict(load_file(run / "model.safetensors"), strict=True)
+    return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
 
 def concatenate_same(a: ReidImages, b: ReidImages) -> ReidImages:
