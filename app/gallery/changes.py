@@ -6,7 +6,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gallery.domain import Embeddings, Metadata
+from app.gallery.domain import Embeddings, Metadata, Quality
+from app.gallery.pages import empty_rows
 
 Keys = NDArray[np.int64]
 Answer = TypeVar("Answer", covariant=True)
@@ -27,6 +28,7 @@ class GalleryRow:
     metadata: Metadata
     created_at: float
     ttl_seconds: float | None = None
+    quality: Quality = "off"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class ShotColumns:
     metadata: NDArray[Any]
     embeddings: Embeddings
 
+    def described(self) -> list[NDArray[Any]]:
+        """All columns but the embeddings."""
+        return [column for name, column in vars(self).items() if name != "embeddings"]
+
     @classmethod
     def empty(cls, count: int, embedding_dim: int) -> "ShotColumns":
         """Columns to be filled."""
@@ -73,7 +79,7 @@ class ShotColumns:
             times=np.empty(count, np.float64),
             qualities=np.empty(count, np.float32),
             metadata=np.empty(count, object),
-            embeddings=np.empty((count, embedding_dim), np.float32),
+            embeddings=empty_rows(count, embedding_dim),
         )
 
 

@@ -11,6 +11,7 @@ Embeddings = NDArray[np.float32]
 Metadata = dict[str, Any]
 Aggregate = Literal["mean", "best", "quality"]
 Rerank = Literal["k_reciprocal"]
+Quality = Literal["off", "warn", "reject"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +142,7 @@ class GalleryInfo:
         checkpoint: sha256 of the weights that computed its embeddings.
         version: how many changes it has seen.
         ttl_seconds: how long a shot is kept after its enrolment; None is for ever.
+        quality: what happens to crops that show too little of a person: nothing, they are told of, or refused.
     """
 
     name: str
@@ -153,6 +155,7 @@ class GalleryInfo:
     label: str | None
     metadata: Metadata
     ttl_seconds: float | None = None
+    quality: Quality = "off"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ SOFTNESS = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Everything that M candidates have to show; shot by shot, each candidate's together.
+    """What M candidates have to show; shot by shot, each candidate's together.
 
     Attributes:
         members: M identities.
@@ -57,9 +57,11 @@ class Evidence:
 
 
 def gather(
-    index: VectorIndex, roster: Roster, queries: Embeddings, keys: Keys, taken: Taken | None, by_id: bool
+    index: VectorIndex, roster: Roster, queries: Embeddings, keys: Keys, taken: Taken | None, search: Search
 ) -> Evidence:
-    """Everything about everyone who has one of the shots `keys`.
+    """What is to be known about everyone who has one of the shots `keys`.
+
+    All of their shots, unless one crop is looked for and each one's best shot decides: that one is among `keys`.
 
     Args:
         index: embeddings by key.
@@ -67,18 +69,37 @@ def gather(
         queries: (Q, D) crops.
         keys: of shots.
         taken: the shots that are searched; all if it is None.
-        by_id: put each one's shots in order of ids, so that sums over them do not depend on who was enrolled first.
+        search: how.
     """
-    members = [roster.member(owner) for owner in np.unique(roster.owners_of(keys)).tolist()]
-    mine = [member.shots for member in members]
-    if taken is not None:
-        mine = [shots[taken.mask[roster.places(shots)]] for shots in mine]
-    if by_id:
+    owners = roster.owners_of(keys)
+    members = [roster.member(owner) for owner in np.unique(owners).tolist()]
+    if len(queries) == 1 and search.aggregate != "quality" and not search.rerank:
+        order = np.argsort(owners, kind="stable")
+        bounds = np.flatnonzero(np.diff(owners[order], prepend=-1, append=-1))
+        return _compared(index, roster, queries, members, bounds, keys[order])
+    mine = [searched_shots(roster, member, taken) for member in members]
+    # So that sums over them do not depend on who was enrolled first.
+    if search.aggregate == "quality":
         mine = [shots[np.argsort(roster.shot_ids.rows[roster.places(shots)])] for shots in mine]
-    shots = np.concatenate([NO_KEYS, *mine])
+    return _compared(index, roster, queries, members, np.cumsum([0, *map(len, mine)]), np.concatenate([NO_KEYS, *mine]))
+
+
+def searched_shots(roster: Roster, member: Member, taken: Taken | None) -> Keys:
+    """Those of an identity's shots that are searched."""
+    return member.shots if taken is None else member.shots[taken.mask[roster.places(member.shots)]]
+
+
+def _compared(
+    index: VectorIndex,
+    roster: Roster,
+    queries: Embeddings,
+    members: list[Member],
+    starts: NDArray[np.int64],
+    shots: Keys,
+) -> Evidence:
     return Evidence(
         members,
-        np.cumsum([0, *map(len, mine)]),
+        starts,
         shots,
         roster.qualities.rows[roster.places(shots)],
         np.clip(index.similarities(queries, shots), -1, 1),

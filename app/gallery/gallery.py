@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from app.gallery.domain import (
     Metadata,
     Moved,
     NewShot,
+    Quality,
     Ranking,
     Retention,
     Search,
@@ -33,10 +33,12 @@ from app.gallery.domain import (
 from app.gallery.enrolment import EnrolmentRequest
 from app.gallery.errors import UnknownGallery, VersionNotReached
 from app.gallery.exporting import IdentityExport
-from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import IndexBuilder
+from app.gallery.indexes import Indexes
 from app.gallery.live import LiveGallery
 from app.gallery.records import Records
+from app.gallery.sizing import DEFAULT_OPTIONS, IndexOptions
+from app.gallery.stats import GalleryStats
 from app.gallery.trail import Trail
 
 DATABASE_FILE = "gallery.sqlite3"
@@ -50,13 +52,16 @@ class GalleryStore:
     UnknownGallery for a name that is not there and StorageFailure where the database fails.
     """
 
-    def __init__(self, database: Database, build_index: IndexBuilder, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, indexes: Indexes, build_index: IndexBuilder | None, clock: Callable[[], float]
+    ) -> None:
         self._records = Records(database, clock)
-        self._build_index = build_index
-        self._background = ThreadPoolExecutor(1, "gallery-compaction")
+        self._indexes, self._build_index = indexes, build_index
         self._naming = threading.Lock()
         self._resources = ExitStack()
-        self._galleries = {row.name: self._live(row) for row in self._records.galleries()}
+        rows = self._records.galleries()
+        indexes.erase_orphans(rows)
+        self._galleries = {row.name: self._live(row) for row in rows}
         self._trail = Trail(self._records.note)
 
     @classmethod
@@ -65,7 +70,8 @@ class GalleryStore:
         data_dir: Path | None,
         *,
         url: str | None = None,
-        build_index: IndexBuilder = FaissIndex.build,
+        index_options: IndexOptions = DEFAULT_OPTIONS,
+        build_index: IndexBuilder | None = None,
         clock: Callable[[], float] = time.time,
     ) -> "GalleryStore":
         """Open, or begin, the galleries of a directory.
@@ -73,7 +79,8 @@ class GalleryStore:
         Args:
             data_dir: held against other processes while the store is open; made if it is not there.
             url: of the database, as SQLAlchemy takes it; a file in `data_dir` if it is not given.
-            build_index: makes the index of a gallery.
+            index_options: how galleries are searched.
+            build_index: makes the index of every gallery, whatever the options say.
             clock: seconds since 1970.
 
         Raises:
@@ -89,13 +96,15 @@ class GalleryStore:
                 if url is None:
                     (data_dir / DATABASE_FILE).touch(mode=0o600)
             database = resources.enter_context(closing(Database(url or f"sqlite:///{data_dir}/{DATABASE_FILE}")))
-            store = cls(database, build_index, clock)
+            indexes = Indexes(index_options, data_dir, clock)
+            resources.callback(indexes.close)
+            store = cls(database, indexes, build_index, clock)
             store._resources = resources.pop_all()
         return store
 
     def close(self) -> None:
         """Finish what is being written and refuse what comes later; searches under way go on."""
-        self._background.shutdown()
+        self._indexes.close()
         self._trail.close()
         self._resources.close()
 
@@ -107,6 +116,7 @@ class GalleryStore:
         label: str | None = None,
         metadata: Metadata | None = None,
         retention: Retention = FOREVER,
+        quality: Quality = "off",
     ) -> GalleryInfo:
         """Add an empty gallery for the embeddings of one network.
 
@@ -117,6 +127,7 @@ class GalleryStore:
             label: shown to people.
             metadata: a JSON object of the caller's.
             retention: how long its shots are kept.
+            quality: what is asked of crops.
 
         Raises:
             GalleryExists: there is one of that name.
@@ -124,7 +135,9 @@ class GalleryStore:
         """
         check_metadata(metadata)
         with self._naming:
-            row = self._records.create_gallery(name, checkpoint, embedding_dim, label, metadata or {}, retention)
+            row = self._records.create_gallery(
+                name, checkpoint, embedding_dim, label, metadata or {}, retention, quality
+            )
             self._galleries[name] = self._live(row)
         return self.info(name)
 
@@ -140,20 +153,35 @@ class GalleryStore:
         """One gallery; asks no disk."""
         return self._named(name).view.info()
 
+    def stats(self, name: str) -> GalleryStats:
+        """How one gallery is searched, and how large it is; asks no disk."""
+        gallery = self._named(name)
+        view = gallery.view
+        return GalleryStats(view.info(), view.index.stats(), gallery.is_compacting)
+
     def update(
-        self, name: str, label: str | None, metadata: Metadata | None, retention: Retention | None = None
+        self,
+        name: str,
+        label: str | None,
+        metadata: Metadata | None,
+        retention: Retention | None = None,
+        quality: Quality | None = None,
     ) -> GalleryInfo:
-        """Set a gallery's label, metadata and retention, each unless it is None; raises InvalidMetadata."""
+        """Set a gallery's label, metadata, retention and quality, each unless it is None; raises InvalidMetadata."""
         check_metadata(metadata)
         gallery = self._named(name)
-        gallery.write(partial(self._records.update_gallery, label=label, metadata=metadata, kept=retention))
+        gallery.write(
+            partial(self._records.update_gallery, label=label, metadata=metadata, kept=retention, quality=quality)
+        )
         return gallery.view.info()
 
     def delete(self, name: str) -> ErasureReceipt:
         """Erase a gallery with all that is in it."""
         with self._naming:
-            receipt = self._named(name).write(lambda gallery: Outcome(self._records.erase_gallery(gallery)))
+            gallery = self._named(name)
+            receipt = gallery.write(lambda row: Outcome(self._records.erase_gallery(row)))
             del self._galleries[name]
+            self._indexes.erase(gallery.view.gallery)
         self._records.scrub()
         return receipt
 
@@ -366,7 +394,8 @@ class GalleryStore:
             raise UnknownGallery(name) from None
 
     def _live(self, row: GalleryRow) -> LiveGallery:
-        return LiveGallery(row, self._records, self._build_index, self._background)
+        build_index = self._build_index or self._indexes.builder(row)
+        return LiveGallery(row, self._records, build_index, self._indexes.background)
 
     def _erase(self, gallery: str, transaction: Callable[[GalleryRow], Outcome[ErasureReceipt]]) -> ErasureReceipt:
         receipt = self._named(gallery).write(transaction)

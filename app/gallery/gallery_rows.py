@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from app.gallery.changes import Change, GalleryRow, Outcome
-from app.gallery.domain import Metadata, Retention
+from app.gallery.domain import Metadata, Quality, Retention
 from app.gallery.errors import GalleryExists, UnknownGallery
 from app.gallery.schema import galleries
 
@@ -28,6 +28,7 @@ def create_gallery(
     label: str | None,
     metadata: Metadata,
     retention: Retention,
+    quality: Quality,
     now: float,
 ) -> GalleryRow:
     """Add an empty gallery at version 0.
@@ -46,6 +47,7 @@ def create_gallery(
         version=0,
         created_at=now,
         ttl_seconds=retention.ttl_seconds,
+        quality=quality,
     )
     return _gallery_row(connection.execute(new.returning(*_COLUMNS)).one())
 
@@ -56,14 +58,16 @@ def update_gallery(
     label: str | None,
     metadata: Metadata | None,
     retention: Retention | None,
+    quality: Quality | None,
 ) -> Outcome[None]:
-    """Set the label, the metadata and how long shots are kept, each unless it is None."""
+    """Set the label, the metadata, how long shots are kept and what is asked of crops, each unless it is None."""
     version = next_version(connection, gallery)
     stored = read_gallery(connection, gallery)
     wanted = {
         "label": stored.label if label is None else label,
         "metadata": stored.metadata if metadata is None else metadata,
         "ttl_seconds": stored.ttl_seconds if retention is None else retention.ttl_seconds,
+        "quality": stored.quality if quality is None else quality,
     }
     if wanted == {name: getattr(stored, name) for name in wanted}:
         return Outcome(None)

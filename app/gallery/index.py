@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ Similarities = NDArray[np.float32]
 
 class OutOfStep(Exception):
     """A change does not follow from what the index holds; it has to be rebuilt from the records."""
+
+
+class Stopped(Exception):
+    """The service ends, and what takes long is given up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,32 @@ class Neighbours:
 
     keys: Keys
     ceiling: Similarities
+
+
+@dataclass(frozen=True)
+class IndexStats:
+    """What an index says of itself.
+
+    Attributes:
+        kind: whether a search looks at every embedding ("exact") or at the likeliest lists of them ("ivf").
+        codes: how the numbers are held that are scanned.
+        lists, lists_searched: how many there are, and at how many a search looks.
+        recall_at_10: share of the ten most similar embeddings that a search finds, measured on its own when trained.
+        trained_at: when, in seconds since 1970.
+        trained_on: so many embeddings it held then.
+        vector_bytes: of the embeddings in memory.
+        index_bytes: of everything else.
+    """
+
+    kind: Literal["exact", "ivf"]
+    codes: Literal["float32", "float16", "int8"]
+    lists: int | None
+    lists_searched: int | None
+    recall_at_10: float | None
+    trained_at: float | None
+    trained_on: int | None
+    vector_bytes: int
+    index_bytes: int
 
 
 class VectorIndex(Protocol):
@@ -83,6 +113,9 @@ class VectorIndex(Protocol):
             OutOfStep: it is not the next change, adds a key that is there, or removes one that is not.
         """
 
+    def stats(self) -> IndexStats:
+        """Of what kind it is, how well it finds, and how large it is."""
+
     @property
     def wants_compaction(self) -> bool:
         """Whether changes have piled up that cost every search."""
@@ -92,4 +125,5 @@ class VectorIndex(Protocol):
 
 
 IndexBuilder = Callable[[int, Keys, Embeddings], VectorIndex]
-"""Builds an index from a version, keys (N,) ascending, and embeddings (N, D), which it may keep but not change."""
+"""Builds an index from a version, keys (N,) ascending, and embeddings (N, D), which it may keep or use up: nobody else
+reads them any more."""

@@ -10,11 +10,13 @@ from typing import TypeVar
 
 from app.gallery.changes import Change, GalleryRow, Outcome
 from app.gallery.errors import StorageFailure
-from app.gallery.index import IndexBuilder, OutOfStep
+from app.gallery.index import IndexBuilder, OutOfStep, Stopped
 from app.gallery.records import Records
 from app.gallery.view import View
 
 Answer = TypeVar("Answer")
+
+FOLLOWED_AT_ONCE = 64
 
 log = logging.getLogger("gaitkeeper")
 
@@ -42,11 +44,17 @@ class LiveGallery:
         self._in_doubt = False
         self._view = self._rebuilt()
         self.calibration = records.calibration(gallery)
+        self._compact_if_wanted()
 
     @property
     def view(self) -> View:
         """The gallery as it is now."""
         return self._view
+
+    @property
+    def is_compacting(self) -> bool:
+        """Whether a better index is being made in the background."""
+        return self._since_compaction_began is not None
 
     def write(self, transaction: Callable[[GalleryRow], Outcome[Answer]]) -> Answer:
         """Run a transaction and show what it changed; when it returns, every new reader sees that."""
@@ -79,23 +87,39 @@ class LiveGallery:
             self._view = self._rebuilt()
         if self._since_compaction_began is not None:
             self._since_compaction_began.append(change)
-        elif self._view.index.wants_compaction:
+        else:
+            self._compact_if_wanted()
+
+    def _compact_if_wanted(self) -> None:
+        if self._view.index.wants_compaction:
             self._since_compaction_began = []
             self._background.submit(self._compact, self._view)
 
     def _compact(self, view: View) -> None:
         try:
-            compacted = view.compacted()
-            with self._writing:
-                followed = reduce(View.apply, self._since_compaction_began or (), compacted)
-                # A view that was built anew meanwhile knows more.
-                if followed.index.version == self._view.index.version:
-                    self._view = followed
-        except Exception:
-            log.exception("the index of gallery %s was not compacted", self._gallery.name)
-        finally:
+            compacted, done = view.compacted(), 0
+            while done >= 0:
+                # The two views may share what grows, so it is for one thread at a time; writers get their turns.
+                with self._writing:
+                    compacted, done = self._followed(compacted, done)
+        except Exception as error:
+            if not isinstance(error, Stopped):
+                log.exception("the index of gallery %s was not compacted", self._gallery.name)
             with self._writing:
                 self._since_compaction_began = None
+
+    def _followed(self, compacted: View, done: int) -> tuple[View, int]:
+        """Some of the changes since compaction began, applied; -1 once there are no more and the view is shown."""
+        changes = self._since_compaction_began or []
+        followed = reduce(View.apply, changes[done : done + FOLLOWED_AT_ONCE], compacted)
+        if done + FOLLOWED_AT_ONCE < len(changes):
+            return followed, done + FOLLOWED_AT_ONCE
+        # A view that was built anew meanwhile knows more.
+        if followed.index.version == self._view.index.version:
+            self._view = followed
+        self._since_compaction_began = None
+        self._compact_if_wanted()
+        return followed, -1
 
     def _rebuilt(self) -> View:
         return View.build(self._records.contents(self._gallery), self._build_index)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-SPARE_ROWS = 64
+SPARE_ROWS = 8
+SPARE_SHARE = 8
 OVERLAY_SIZE = 1024
 
 
@@ -41,7 +42,9 @@ class GrowingArray:
         buffer = self._buffer
         # Room that another follower has used is not ours.
         if buffer.used > self._length or end > len(buffer.rows):
-            buffer = _Buffer(np.empty((2 * end + SPARE_ROWS, *buffer.rows.shape[1:]), buffer.rows.dtype), end)
+            buffer = _Buffer(
+                np.empty((end + end // SPARE_SHARE + SPARE_ROWS, *buffer.rows.shape[1:]), buffer.rows.dtype), end
+            )
             buffer.rows[: self._length] = self.rows
         buffer.rows[self._length : end] = rows
         buffer.used = end

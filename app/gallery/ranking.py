@@ -6,7 +6,7 @@ import numpy as np
 
 from app.gallery.changes import Keys
 from app.gallery.domain import Embeddings, RankedIdentity, Ranking, Search
-from app.gallery.evidence import Evidence, Scores, best_shot, fused, gather
+from app.gallery.evidence import Evidence, Scores, best_shot, fused, gather, searched_shots
 from app.gallery.filters import Taken, take
 from app.gallery.index import Neighbours, Similarities, VectorIndex
 from app.gallery.reranking import k_reciprocal_distances
@@ -51,7 +51,7 @@ def rank(index: VectorIndex, roster: Roster, queries: Embeddings, search: Search
             identity_id=evidence.members[row].identity_id,
             label=evidence.members[row].label,
             similarity=float(scores[row]),
-            shots=int(evidence.starts[row + 1] - evidence.starts[row]),
+            shots=len(searched_shots(roster, evidence.members[row], taken)),
             best_shot=best_shot(evidence, roster, row),
             reranked_distance=distances.get(row),
         )
@@ -71,7 +71,7 @@ def _candidates(
         reach = sys.maxsize
     while True:
         neighbours = _nearest(index, roster, queries, reach, taken)
-        evidence = gather(index, roster, queries, neighbours.keys, taken, search.aggregate == "quality")
+        evidence = gather(index, roster, queries, neighbours.keys, taken, search)
         scores = evidence.scores(search)
         unseen = fused(neighbours.ceiling, search)
         if unseen == -np.inf or np.count_nonzero(scores > unseen) >= wanted:

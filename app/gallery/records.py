@@ -11,7 +11,7 @@ from app.gallery.calibrations import StoredCalibration
 from app.gallery.changes import Change, GalleryRow, Outcome
 from app.gallery.contents import read_contents
 from app.gallery.database import Database
-from app.gallery.domain import FOREVER, Enrolment, ErasureReceipt, Identity, Metadata, Moved, Retention, Shot
+from app.gallery.domain import FOREVER, Enrolment, ErasureReceipt, Identity, Metadata, Moved, Quality, Retention, Shot
 from app.gallery.enrolment import EnrolmentRequest, enrol
 from app.gallery.exporting import IdentityExport, export_identity
 from app.gallery.shot_rows import list_shots
@@ -53,21 +53,29 @@ class Records:
         label: str | None,
         metadata: Metadata,
         kept: Retention = FOREVER,
+        quality: Quality = "off",
     ) -> GalleryRow:
         """Add an empty gallery at version 0; raises GalleryExists."""
         now = self._clock()
         with self._database.write() as connection:
-            row = gallery_rows.create_gallery(connection, name, checkpoint, embedding_dim, label, metadata, kept, now)
+            row = gallery_rows.create_gallery(
+                connection, name, checkpoint, embedding_dim, label, metadata, kept, quality, now
+            )
             self._enter(connection, "create-gallery", row)
             return row
 
     def update_gallery(
-        self, gallery: GalleryRow, label: str | None, metadata: Metadata | None, kept: Retention | None = None
+        self,
+        gallery: GalleryRow,
+        label: str | None,
+        metadata: Metadata | None,
+        kept: Retention | None = None,
+        quality: Quality | None = None,
     ) -> Outcome[None]:
-        """Set the label, the metadata and how long shots are kept, each unless it is None."""
+        """Set the label, the metadata, how long shots are kept and what is asked of crops, each unless it is None."""
         with self._database.write() as connection:
             self._enter(connection, "update-gallery", gallery)
-            return gallery_rows.update_gallery(connection, gallery, label, metadata, kept)
+            return gallery_rows.update_gallery(connection, gallery, label, metadata, kept, quality)
 
     def erase_gallery(self, gallery: GalleryRow) -> ErasureReceipt:
         """Erase a gallery with all that is in it."""

@@ -58,6 +58,7 @@ class View:
             label=gallery.label,
             metadata=gallery.metadata,
             ttl_seconds=gallery.ttl_seconds,
+            quality=gallery.quality,
         )
 
     def search(self, queries: Embeddings, search: Search) -> Ranking:

@@ -11,9 +11,11 @@ from app import openapi
 from app.access.callers import Scope
 from app.errors import INVALID_FIELD, PROTECTED, ProblemError
 from app.gallery import domain
+from app.pipelines.gate import QualityGate
 from app.pipelines.reid import ReidPipeline
 from app.routers.access import caller_of, needs
-from app.routers.deps import PageSize, Reid
+from app.routers.deps import PageSize, Reid, Running
+from app.routers.strict import StrictRoute
 from app.runtime import DEFAULT_GALLERY
 from app.schemas.common import Name
 from app.schemas.galleries import (
@@ -28,8 +30,9 @@ from app.schemas.galleries import (
     Shot,
     Shots,
 )
+from app.schemas.gallery_stats import GalleryStats
 
-router = APIRouter(prefix="/galleries", tags=["galleries"])
+router = APIRouter(prefix="/galleries", tags=["galleries"], route_class=StrictRoute)
 
 
 @router.get("", response_model=list[Gallery], responses=openapi.PROBLEMS)
@@ -40,10 +43,11 @@ async def list_galleries(request: Request, reid: Reid) -> list[Gallery]:
 
 
 @router.post("", response_model=Gallery, status_code=201, responses=openapi.PROBLEMS)
-async def create_gallery(new: NewGallery, reid: Reid) -> Gallery:
+async def create_gallery(new: NewGallery, reid: Reid, runtime: Running) -> Gallery:
     """Create a gallery, bound to the served re-identification checkpoint."""
+    QualityGate(reid, runtime.pose, new.quality).require_network()
     checkpoint, dim = reid.checkpoint.sha256, reid.embedding_dim
-    arguments = (new.name, checkpoint, dim, new.label, new.metadata, domain.Retention(new.ttl_seconds))
+    arguments = (new.name, checkpoint, dim, new.label, new.metadata, domain.Retention(new.ttl_seconds), new.quality)
     return Gallery.of(await reid.in_store(reid.store.create, *arguments))
 
 
@@ -53,10 +57,17 @@ async def get_gallery(gallery: Name, reid: Reid) -> Gallery:
     return Gallery.of(await reid.in_store(reid.store.info, gallery))
 
 
+@router.get("/{gallery}/stats", response_model=GalleryStats, responses=openapi.PROBLEMS)
+async def get_gallery_stats(gallery: Name, reid: Reid) -> GalleryStats:
+    """How large a gallery is, of which kind its index is, and how well that finds."""
+    return GalleryStats.of(await reid.in_store(reid.store.stats, gallery))
+
+
 @router.patch("/{gallery}", response_model=Gallery, responses=openapi.PROBLEMS)
-async def change_gallery(gallery: Name, changes: GalleryChanges, reid: Reid) -> Gallery:
-    """Change a gallery's label, metadata, or how long it keeps shots."""
-    arguments = (gallery, changes.label, changes.metadata, changes.retention())
+async def change_gallery(gallery: Name, changes: GalleryChanges, reid: Reid, runtime: Running) -> Gallery:
+    """Change a gallery's label, metadata, how long it keeps shots, or what it asks of crops."""
+    QualityGate(reid, runtime.pose, changes.quality or "off").require_network()
+    arguments = (gallery, changes.label, changes.metadata, changes.retention(), changes.quality)
     return Gallery.of(await reid.in_store(reid.store.update, *arguments))
 
 

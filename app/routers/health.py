@@ -55,7 +55,7 @@ async def metrics(runtime: Running) -> Response:
 @router.get("/limits", response_model=Limits)
 async def limits(runtime: Running) -> Limits:
     """What one request may carry, and how much the service takes in at once."""
-    return Limits.of(runtime.settings)
+    return Limits.of(runtime.settings, max(network.batcher.max_batch for network in runtime.networks))
 
 
 @router.get("/models", response_model=Models)

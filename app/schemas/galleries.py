@@ -9,7 +9,15 @@ from app.gallery import domain
 from app.gallery.audit import AuditEntry
 from app.gallery.exporting import IdentityExport
 from app.schemas.common import Metadata, Name, Problem
+from models.quality import Visibility
 
+Quality = Annotated[
+    domain.Quality,
+    Field(
+        description="What happens to crops that show too little of a person: nothing; the answer tells; or they are"
+        " refused."
+    ),
+]
 # Ten thousand years; more would be no time that a clock can show.
 TtlSeconds = Annotated[
     float,
@@ -20,18 +28,23 @@ TtlSeconds = Annotated[
 class NewGallery(BaseModel):
     """Body of POST /galleries."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"name": "lab", "ttl_seconds": 2_592_000}]}
+    )
 
     name: Name
     label: str | None = Field(None, max_length=256)
     metadata: Metadata = {}
     ttl_seconds: TtlSeconds | None = None
+    quality: Quality = "off"
 
 
 class Changes(BaseModel):
     """Body of PATCH and PUT: what is given replaces what was there."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"label": "Anna", "metadata": {"door": 3}}]}
+    )
 
     label: str | None = Field(None, max_length=256)
     metadata: Metadata | None = None
@@ -41,6 +54,7 @@ class GalleryChanges(Changes):
     """Body of PATCH of a gallery; `ttl_seconds: null` keeps shots for ever, and without it nothing changes there."""
 
     ttl_seconds: TtlSeconds | None = None
+    quality: Quality | None = None
 
     def retention(self) -> domain.Retention | None:
         """How long shots are to be kept, if it was said."""
@@ -61,6 +75,7 @@ class Gallery(BaseModel):
     gallery_version: int = Field(description="The same as `version`, as every other answer calls it.")
     created_at: float
     ttl_seconds: float | None
+    quality: domain.Quality
 
     @classmethod
     def of(cls, info: domain.GalleryInfo) -> "Gallery":
@@ -171,12 +186,25 @@ class ExportedIdentity(BaseModel):
         )
 
 
+class CropQuality(BaseModel):
+    """How much of a person a crop shows, if the gallery asks."""
+
+    score: float = Field(description="0 to 1; 1 is one whole person.")
+    reasons: list[str] = Field(description="Why it is less than 1, such as legs_hidden or cut_off.")
+
+    @classmethod
+    def of(cls, seen: Visibility | None) -> "CropQuality | None":
+        """Map the domain object, if there is one."""
+        return None if seen is None else cls(score=seen.score, reasons=list(seen.reasons))
+
+
 class EnrolledShot(BaseModel):
     """What became of one crop."""
 
     index: int
     status: Literal["created", "duplicate", "error"]
     shot_id: str | None = None
+    quality: CropQuality | None = None
     problem: Problem | None = None
 
 
@@ -206,7 +234,7 @@ class Moved(BaseModel):
 class NewName(BaseModel):
     """Body of :rename."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"identity_id": "p-118"}]})
 
     identity_id: Name
 
@@ -214,7 +242,7 @@ class NewName(BaseModel):
 class Merge(BaseModel):
     """Body of :merge."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"source": "p-119"}]})
 
     source: Name = Field(description="Identity whose shots come here, and that is dropped.")
 
@@ -222,7 +250,10 @@ class Merge(BaseModel):
 class SomeShots(BaseModel):
     """Body of :split and of shots:move."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"identity_id": "p-120", "shot_ids": ["0199a3d2c4e87b10f3a1b2c4"]}]},
+    )
 
     identity_id: Name = Field(description="Who gets the shots.")
     shot_ids: list[Name] = Field(min_length=1, max_length=10_000)
@@ -231,7 +262,7 @@ class SomeShots(BaseModel):
 class Destination(BaseModel):
     """Body of :move."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"gallery": "archive"}]})
 
     gallery: Name
 

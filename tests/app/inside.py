@@ -20,7 +20,8 @@ def inside(
     """Run the service, give its application and a client of it to `visit`, and close it."""
 
     async def main() -> T:
-        app = create_app(Settings(data_dir=data_dir, device="cpu", threads=1, **settings))  # type: ignore[arg-type]
+        chosen = {"device": "cpu", "threads": 1, "max_batch": 8} | settings
+        app = create_app(Settings(data_dir=data_dir, **chosen))  # type: ignore[arg-type]
         async with app.router.lifespan_context(app):
             transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as client:

@@ -10,9 +10,11 @@ import numpy as np
 
 from app.gallery.changes import Keys
 from app.gallery.domain import Aggregate, BestShot, Embeddings, NewShot, RankedIdentity
-from app.gallery.faiss_index import FaissIndex
+from app.gallery.faiss_calls import Codes
 from app.gallery.gallery import GalleryStore
-from app.gallery.index import IndexBuilder, IndexChange, Neighbours, OutOfStep, Similarities
+from app.gallery.index import IndexBuilder, IndexChange, IndexStats, Neighbours, OutOfStep, Similarities, VectorIndex
+from app.gallery.ivf_index import IvfIndex
+from app.gallery.sizing import DEFAULT_OPTIONS, IndexOptions, SizedIndexes, searching
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,12 +45,13 @@ def new_shots(embeddings: Embeddings, camera: str | None = None) -> list[NewShot
 
 def open_store(
     data_dir: Path,
-    build_index: IndexBuilder = FaissIndex.build,
+    build_index: IndexBuilder | None = None,
     clock: Callable[[], float] = lambda: 0.0,
     url: str | None = None,
+    index_options: IndexOptions = DEFAULT_OPTIONS,
 ) -> GalleryStore:
     """Open a store with a gallery `people`."""
-    store = GalleryStore.open(data_dir, url=url, build_index=build_index, clock=clock)
+    store = GalleryStore.open(data_dir, url=url, index_options=index_options, build_index=build_index, clock=clock)
     if "people" not in store.names():
         store.create("people", CHECKPOINT, DIM)
     return store
@@ -68,6 +71,19 @@ def ranking_by_hand(people: People, queries: Embeddings, limit: int, aggregate: 
         found.append(RankedIdentity(0, identity_id, None, fused, len(shots), best_shot))
     found.sort(key=lambda one: (-one.similarity, one.identity_id))
     return [replace(one, rank=rank) for rank, one in enumerate(found[:limit], start=1)]
+
+
+def lists_of(codes: Codes, share: float = 1.0) -> IndexBuilder:
+    """Builds indexes of lists, whatever their size, of which each search looks into a share; all of them is exact."""
+    sized = SizedIndexes(IndexOptions(exact_below=1, codes=codes))
+
+    def build(version: int, keys: Keys, embeddings: Embeddings) -> VectorIndex:
+        index = sized.rebuild(version, keys, embeddings)
+        if not isinstance(index, IvfIndex):
+            return index
+        return searching(index, max(1, round(share * len(index.lists))), None)
+
+    return build
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +131,10 @@ class DictIndex:
         kept = {key: row for key, row in self.rows.items() if key not in removed}
         return DictIndex(change.version, kept | added)
 
+    def stats(self) -> IndexStats:
+        """Nothing to tell."""
+        return IndexStats("exact", "float32", None, None, 1.0, None, None, 0, 0)
+
     @property
     def wants_compaction(self) -> bool:
         """Never."""
@@ -132,9 +152,7 @@ class Place:
     data_dir: Path
     url: str | None = None
 
-    def open(
-        self, build_index: IndexBuilder = FaissIndex.build, clock: Callable[[], float] = lambda: 0.0
-    ) -> GalleryStore:
+    def open(self, build_index: IndexBuilder | None = None, clock: Callable[[], float] = lambda: 0.0) -> GalleryStore:
         """Open a store with a gallery `people`."""
         return open_store(self.data_dir, build_index, clock, self.url)
 

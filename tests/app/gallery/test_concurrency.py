@@ -4,15 +4,18 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from app.gallery.changes import Keys
 from app.gallery.domain import Aggregate, Embeddings, NewShot, Ranking, Search
 from app.gallery.errors import UnknownIdentity, UnknownShot
-from app.gallery.faiss_index import Base, FaissIndex, FlatBase
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.gallery import GalleryStore
-from tests.app.gallery.support import CHECKPOINT, open_store, ranking_by_hand, sign_vectors
+from app.gallery.index import VectorIndex
+from app.gallery.ivf_index import IvfIndex
+from tests.app.gallery.support import CHECKPOINT, lists_of, open_store, ranking_by_hand, sign_vectors
 
 WRITERS = 3
 READERS = 2
@@ -102,13 +105,44 @@ def check(history: History) -> None:
 
 
 def test_every_answer_is_true_of_the_version_it_names(tmp_path: Path) -> None:
-    bases, history = [], History()
+    compactions = []
 
-    def build_base(embeddings: Embeddings) -> Base:
-        bases.append(FlatBase(embeddings))
-        return bases[-1]
+    def rebuild(version: int, keys: Keys, embeddings: Embeddings) -> FaissIndex:
+        compactions.append(version)
+        return FaissIndex.build(version, keys, embeddings, compact_after=20, rebuild=rebuild)
 
-    store = open_store(tmp_path, partial(FaissIndex.build, build_base=build_base, compact_after=20))
+    store = open_store(tmp_path, partial(FaissIndex.build, compact_after=20, rebuild=rebuild))
+    history = read_and_write(store)
+
+    check(history)
+    assert sorted(history.changes) == list(range(1, store.info("people").version + 1))
+    assert len({question.answer.gallery_version for question in history.questions}) > 20
+    store.close()
+    assert len(compactions) > 3
+
+
+def test_answers_are_true_while_the_index_changes_its_kind(tmp_path: Path) -> None:
+    kinds: list[str] = []
+
+    def rebuild(version: int, keys: Keys, embeddings: Embeddings) -> VectorIndex:
+        kinds.append("exact" if len(kinds) % 2 else "lists")
+        if kinds[-1] == "lists":
+            index = lists_of("float32")(version, keys, embeddings)
+            assert isinstance(index, IvfIndex)
+            return replace(index, rebuild=rebuild, training=replace(index.training, trained_on=1))
+        return exact(version, keys, embeddings)
+
+    exact = partial(FaissIndex.build, compact_after=20, rebuild=rebuild)
+    store = open_store(tmp_path, exact)
+    history = read_and_write(store)
+
+    check(history)
+    store.close()
+    assert len(kinds) > 3
+
+
+def read_and_write(store: GalleryStore) -> History:
+    history = History()
     with ThreadPoolExecutor(WRITERS + READERS) as threads:
         writers = [threads.submit(write, store, history, number) for number in range(WRITERS)]
         readers = [
@@ -117,9 +151,4 @@ def test_every_answer_is_true_of_the_version_it_names(tmp_path: Path) -> None:
         ]
         for thread in (*writers, *readers):
             thread.result()
-
-    check(history)
-    assert sorted(history.changes) == list(range(1, store.info("people").version + 1))
-    assert len({question.answer.gallery_version for question in history.questions}) > 20
-    store.close()
-    assert len(bases) > 3
+    return history

@@ -7,13 +7,20 @@ from hypothesis import strategies as st
 
 from app.gallery.changes import NO_KEYS, Keys
 from app.gallery.domain import Embeddings
-from app.gallery.faiss_index import Base, FaissIndex, FlatBase
+from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import IndexBuilder, IndexChange, OutOfStep, VectorIndex
-from tests.app.gallery.support import DIM, DictIndex, random_vectors, sign_vectors
+from tests.app.gallery.support import DIM, DictIndex, lists_of, random_vectors, sign_vectors
 
 NO_ROWS = np.empty((0, DIM), np.float32)
 
-every_index = pytest.mark.parametrize("build", [FaissIndex.build, DictIndex.build], ids=["faiss", "dict"])
+BUILDERS: dict[str, IndexBuilder] = {
+    "exact": FaissIndex.build,
+    "dict": DictIndex.build,
+    "lists": lists_of("float32"),
+    "lists of float16": lists_of("float16"),
+    "lists of int8": lists_of("int8"),
+}
+every_index = pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
 
 
 def keys_of(*keys: int) -> Keys:
@@ -42,7 +49,7 @@ def test_it_holds_what_was_added_and_not_removed(build: IndexBuilder) -> None:
     assert np.all(everything.ceiling == -np.inf)
 
 
-@every_index
+@pytest.mark.parametrize("build", [BUILDERS[name] for name in BUILDERS if name != "lists of int8"])
 @pytest.mark.parametrize("query_count", [1, 3, 4, 9])
 @pytest.mark.parametrize("count", [1, 7, 40])
 def test_nothing_that_it_leaves_out_is_above_the_ceiling(build: IndexBuilder, query_count: int, count: int) -> None:
@@ -135,8 +142,9 @@ def test_an_empty_index_finds_nothing(build: IndexBuilder) -> None:
     assert (len(found.keys), found.ceiling.tolist()) == (0, [-np.inf, -np.inf])
 
 
-def test_compaction_changes_nothing_that_can_be_asked() -> None:
-    index, expected = a_changed_index(FaissIndex.build)
+@every_index
+def test_compaction_changes_nothing_that_can_be_asked(build: IndexBuilder) -> None:
+    index, expected = a_changed_index(build)
     queries, keys = sign_vectors(4, seed=6), np.array(list(expected))
 
     compacted = index.compacted()
@@ -165,15 +173,18 @@ def test_removing_wants_compaction_too() -> None:
     assert index.apply(IndexChange(1, NO_KEYS, NO_ROWS, keys_of(1, 2, 3))).wants_compaction
 
 
-def test_every_base_comes_from_the_builder_that_was_given() -> None:
-    sizes = []
-
-    def build_base(embeddings: Embeddings) -> Base:
-        sizes.append(len(embeddings))
-        return FlatBase(embeddings)
-
+def test_what_it_becomes_when_compacted_is_for_the_builder_to_say() -> None:
     rows = sign_vectors(12, seed=0)
-    index = FaissIndex.build(0, np.arange(10), rows[:10], build_base)
-    index.apply(IndexChange(1, np.arange(10, 12), rows[10:], keys_of(0))).compacted()
+    index = FaissIndex.build(0, np.arange(10), rows[:10], rebuild=DictIndex.build)
 
-    assert sizes == [10, 11]
+    compacted = index.apply(IndexChange(1, np.arange(10, 12), rows[10:], keys_of(0))).compacted()
+
+    assert isinstance(compacted, DictIndex)
+    assert sorted(compacted.rows) == list(range(1, 12))
+
+
+def test_it_wants_to_be_another_kind_once_it_has_outgrown_its_own() -> None:
+    index: VectorIndex = FaissIndex.build(0, np.arange(3), sign_vectors(3, seed=0), outgrown_at=4)
+    assert not index.wants_compaction
+
+    assert index.apply(IndexChange(1, keys_of(3), sign_vectors(1, seed=1), NO_KEYS)).wants_compaction

@@ -180,3 +180,14 @@ def test_an_empty_idempotency_key_is_none(client: httpx.Client, gallery: str) ->
         url = f"{gallery}/identities/{identity}/shots"
         answer = client.post(url, files={"image": JPEGS[0]}, headers={"Idempotency-Key": ""})
         assert answer.status_code == 201
+
+
+def test_a_gallery_tells_its_size_and_how_it_is_searched(client: httpx.Client, gallery: str) -> None:
+    enrol(client, gallery, "anna", *JPEGS[:2])
+
+    stats = client.get(f"{gallery}/stats").json()
+
+    assert (stats["shots"], stats["identities"], stats["gallery_version"]) == (2, 1, 1)
+    assert (stats["index"]["kind"], stats["index"]["recall_at_10"], stats["index"]["building"]) == ("exact", 1.0, False)
+    assert stats["index"]["vector_bytes"] == 2 * 4 * stats["embedding_dim"]
+    assert client.get("/v1/galleries/nowhere/stats").json()["type"] == "/problems/unknown-gallery"
