@@ -1,5 +1,7 @@
 """A picture of one walk: its gait energy image, its age, its silhouettes and its steps."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,20 @@ AGE_BOX = (240, 40, 940, 296)
 STRIP_BOX = (20, 320, 940, 420)
 WIDTH_BOX = (60, 450, 940, 530)
 SHOWN = 12
+# What is smaller beside the largest part of a silhouette; a head that is cut off is larger.
+SPECK = 0.03
+# Frames without a width; the line is broken where there are more.
+MAX_GAP = 3
 
 
-def draw_walk(title: str, age: AgeEstimate, image: Floats, gei: Gei | None, silhouettes: Silhouettes | None) -> Image:
+def draw_walk(
+    title: str,
+    age: AgeEstimate,
+    image: Floats,
+    gei: Gei | None,
+    silhouettes: Silhouettes | None,
+    warnings: Sequence[str] = (),
+) -> Image:
     """Draw a walk and what was found out about it (560, 960, 3) uint8 RGB.
 
     Args:
@@ -30,9 +43,12 @@ def draw_walk(title: str, age: AgeEstimate, image: Floats, gei: Gei | None, silh
         image: (h, w) 0..1, the gait energy image.
         gei: where it comes from; without one there are no steps to draw.
         silhouettes: (N, h, w) of which some are shown.
+        warnings: codes of what the age should not be trusted for.
     """
     canvas = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
     _write(canvas, title, (20, 26), 0.55)
+    if warnings:
+        _write(canvas, ", ".join(warnings), (AGE_BOX[0], 26), 0.42, ORANGE)
     _place(canvas, np.asarray(image, np.float32), GEI_BOX)
     _draw_age(canvas, age)
     if silhouettes is not None and len(silhouettes):
@@ -64,7 +80,7 @@ def _draw_age(canvas: Image, age: AgeEstimate) -> None:
     _write(canvas, text, (x1, y1 + 14), 0.5)
     cv2.line(canvas, (x1, bottom), (x2, bottom), INK, 1)
     for years in range(0, count, 10):
-        _write(canvas, str(years), (column(years) - 6, y2 - 6), 0.4)
+        _write(canvas, f"{years} years" if years == 0 else str(years), (column(years) - 6, y2 - 6), 0.4)
 
 
 def _draw_strip(canvas: Image, silhouettes: Silhouettes) -> None:
@@ -77,9 +93,14 @@ def _draw_strip(canvas: Image, silhouettes: Silhouettes) -> None:
 
 
 def _body(silhouette: Silhouettes) -> Silhouettes:
-    """The part of a silhouette that holds all of its foreground."""
-    rows, columns = (np.flatnonzero(silhouette.any(axis=axis)) for axis in (1, 0))
-    return silhouette[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else silhouette
+    """Where the parts of a silhouette are that are no specks; with those it would be small in its box."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(silhouette.astype(np.uint8))
+    if count < 2:
+        return silhouette
+    left, top, width, height, area = stats[1:].T
+    kept = area >= SPECK * area.max()
+    rows = slice(top[kept].min(), (top + height)[kept].max())
+    return silhouette[rows, left[kept].min() : (left + width)[kept].max()]
 
 
 def _draw_widths(canvas: Image, gei: Gei) -> None:
@@ -93,7 +114,8 @@ def _draw_widths(canvas: Image, gei: Gei) -> None:
             at = round(x1 + number * gei.period_frames / (last - first) * (x2 - x1))
             cv2.line(canvas, (at, y1 - 8), (at, y2 + 8), ORANGE, 1)
     points = np.stack((x, y), axis=1).round().astype(np.int32)
-    cv2.polylines(canvas, [points], False, BLUE, 2, cv2.LINE_AA)
+    gaps = np.flatnonzero(np.diff(gei.indices) > MAX_GAP) + 1
+    cv2.polylines(canvas, np.split(points, gaps), False, BLUE, 2, cv2.LINE_AA)
     cycles = (
         f"{gei.gait_cycles:.1f} gait cycles of {gei.period_frames:.1f} frames"
         if gei.period_frames

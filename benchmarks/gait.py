@@ -1,6 +1,7 @@
-"""Gait energy images from silhouettes: all frames at once against a loop that handles them one by one with OpenCV."""
+"""Gait: silhouettes to gait energy images against a plain loop, the network, and whole videos."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -8,40 +9,68 @@ import torch
 from numpy.typing import NDArray
 
 import models
+from benchmarks.gait_video import on_videos
 from benchmarks.timing import compare
 from models.gait.gei import gait_energy_image
 from models.predictors.gait import AgeEstimator
 from training.walker import render_walk
 
-WALKS = 2
+WALKS = 8
+# Bodies become about as high as those of CASIA-A, whose pictures are of the same size.
+CANVAS = (160, 120)
 CLOSING = np.ones((19, 7), np.uint8)
+
+Silhouettes = NDArray[np.bool_]
 
 
 def run() -> Iterator[str]:
-    """Yield the lines of the report; both ways run in one thread."""
+    """Yield the lines of the report; all but a video's decoder runs in one thread."""
+    threads = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
-    walks = [_placed(render_walk(1, number).silhouettes) for number in range(WALKS)]
-    for scale in (1, 3):
-        yield from _compared([walk.repeat(scale, axis=1).repeat(scale, axis=2) for walk in walks])
+    torch.set_num_threads(1)
+    yield "Silhouettes to a gait energy image, rendered walks, CPU time of one thread"
+    yield ""
+    yield "| silhouettes | frames | frame by frame with OpenCV, frames/s | here, frames/s | ratio | mean difference |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for label, noisy, scale in (("clean", False, 1), ("with faults", True, 1), ("with faults", True, 3)):
+        walks = [
+            _placed(render_walk(1, number, noisy=noisy, size=CANVAS).silhouettes, scale) for number in range(WALKS)
+        ]
+        yield _compared(label, walks)
+    yield ""
+    yield "| network, one gait energy image | ms of one thread |"
+    yield "| --- | --- |"
     for size in ((64, 44), (128, 88)):
-        estimator = AgeEstimator(models.create("glcnn", input_size=size))  # type: ignore[arg-type]
-        gei = estimator.prepare(np.zeros(size, np.float32))[None]
-        with torch.inference_mode():
-            seconds = compare(lambda e=estimator, g=gei: e.forward(g), lambda: None).a  # type: ignore[misc]
-        yield f"GL-CNN {size[0]}x{size[1]}, one image  {1000 * seconds:8.1f} ms"
+        yield f"| GL-CNN {size[0]}x{size[1]}, with the mirrored image | {1000 * _network_seconds(size):.1f} |"
+    yield ""
+    yield from on_videos()
+    cv2.setNumThreads(threads[0])
+    torch.set_num_threads(threads[1])
 
 
-def _compared(walks: list[NDArray[np.bool_]]) -> Iterator[str]:
+def _compared(label: str, walks: Sequence[Silhouettes]) -> str:
+    """A row of the table; the difference is that of the images both ways make, which are in 0..1."""
     frames, (height, width) = sum(len(walk) for walk in walks), walks[0].shape[1:]
     measured = compare(
-        lambda: [one_by_one(walk) for walk in walks], lambda: [gait_energy_image(walk) for walk in walks], rounds=5
+        lambda: [one_by_one(walk) for walk in walks],
+        lambda: [gait_energy_image(walk) for walk in walks],
+        rounds=5,
+        clock=time.thread_time,
     )
-    yield f"{len(walks)} rendered walks, {frames} frames of {width} x {height}"
-    yield f"frame by frame with OpenCV  {frames / measured.a:8.0f} frames/s"
-    yield f"all frames at once          {frames / measured.b:8.0f} frames/s, {measured.ratio:.1f} times as many"
+    apart = np.mean([np.abs(one_by_one(walk) - gait_energy_image(walk).image).mean() for walk in walks])
+    speeds = f"{frames / measured.a:.0f} | {frames / measured.b:.0f} | {measured.ratio:.1f}"
+    return f"| {label}, {width} x {height} | {frames} | {speeds} | {apart:.3f} |"
 
 
-def one_by_one(silhouettes: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _network_seconds(size: tuple[int, int]) -> float:
+    network = models.create("glcnn", input_size=size).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    estimator = AgeEstimator(network, flip=True)
+    gei = estimator.prepare(np.zeros(size, np.float32))[None]
+    with torch.inference_mode():
+        return compare(lambda: estimator.forward(gei), lambda: None, clock=time.thread_time).a
+
+
+def one_by_one(silhouettes: Silhouettes) -> NDArray[np.float32]:
     """The usual loop: close, keep the largest part, fill, crop, scale to 128, centre the upper half; then the mean."""
     aligned = [_align(frame.astype(np.uint8)) for frame in silhouettes]
     return np.asarray(np.mean([frame for frame in aligned if frame is not None], axis=0), np.float32)
@@ -67,12 +96,12 @@ def _align(frame: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     return canvas[:, scaled.shape[1] : scaled.shape[1] + 88]
 
 
-def _placed(silhouettes: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The walker in pictures of a usual size, 352 x 240, going from left to right."""
+def _placed(silhouettes: Silhouettes, scale: int) -> Silhouettes:
+    """The walker in pictures of a usual size, 352 x 240 or a multiple, going from left to right."""
     count, height, width = silhouettes.shape
     pictures = np.zeros((count, 240, 352), bool)
     lefts = np.linspace(1, max(352 - width - 1, 1), count).astype(int)
     top = max(0, 239 - height)
     for picture, frame, left in zip(pictures, silhouettes, lefts, strict=True):
         picture[top : top + height, left : left + width] = frame[: 240 - top, : 352 - left]
-    return pictures
+    return pictures.repeat(scale, axis=1).repeat(scale, axis=2)

@@ -108,6 +108,7 @@ class Checkpoint:
         threshold: for re-identification.
         calibration: likewise; None where nobody was held out to fit it on.
         interval: for ages.
+        gender: for ages, whether the network learnt to tell a gender too; many have outputs for it that mean nothing.
         published: figures from the paper or its repository, never checked here.
         measured: figures measured by this project, with the command under "command".
         notes: what it cannot do.
@@ -129,6 +130,7 @@ class Checkpoint:
     threshold: Threshold | None = None
     calibration: Calibration | None = None
     interval: Interval | None = None
+    gender: bool = False
     published: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
@@ -172,13 +174,13 @@ def _entry(values: dict[str, Any]) -> Checkpoint:
     threshold, source = values.pop("threshold", None), values.pop("source", None)
     interval = values.pop("interval", None)
     arguments = {key: _tuple(value) for key, value in values.pop("arguments", {}).items()}
-    calibration = {key: _tuple(value) for key, value in values.pop("calibration", {}).items()}
+    calibration = values.pop("calibration", None)
     return Checkpoint(
         **{key: _tuple(value) for key, value in values.items()},
         preprocessing=Preprocessing(**preprocessing),
         arguments=arguments,
         threshold=Threshold(**threshold) if threshold else None,
-        calibration=Calibration(**calibration) if calibration else None,
+        calibration=Calibration.read(calibration) if calibration else None,
         interval=Interval(**interval) if interval else None,
         source=Source(**source) if source else None,
     )

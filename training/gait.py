@@ -123,7 +123,7 @@ def train(
             )
         append_csv(out / "curves.csv", COLUMNS, figures)
         save_state(out / "last.pt", asdict(recipe), run.network, run.average, run.optimizer, epoch + 1)
-    return _write_result(run, data.source, len(kept), held_out, command, out)
+    return _write_result(run, kept, held_out, command, out)
 
 
 @dataclass
@@ -200,15 +200,16 @@ def _gender_loss(logits: Tensor, genders: Tensor) -> Tensor:
     return F.cross_entropy(logits, genders, ignore_index=UNKNOWN)
 
 
-def _write_result(run: _Run, source: str, walks: int, held_out: GeiSet, command: str, out: Path) -> Path:
+def _write_result(run: _Run, walks: GeiSet, held_out: GeiSet, command: str, out: Path) -> Path:
     network = copy.deepcopy(run.averaged_network()).half()
     path = out / "model.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path)
     card = {
         "network": "glcnn",
         "recipe": asdict(run.recipe),
-        "data": source,
-        "training_walks": walks,
+        "data": walks.source,
+        "training_walks": len(walks),
+        "gender": run.recipe.gender_weight > 0 and bool((walks.genders != UNKNOWN).any()),
         "command": command,
         "held_out": asdict(run.watch(held_out)) if len(held_out) else {},
     }

@@ -92,18 +92,29 @@ def release_gait(
         file=path.name,
         sha256=sha256_of(path),
         command=card["command"],
+        gender=card["gender"],
     )
     network = load_network(checkpoint, weights_dir)
     interval = _fit_interval(network, calibration, level)
-    measured = {test.source: _rounded(measure(network, test, interval)) for test in tests}
+    measured = {test.source: _rounded(measure(network, test, interval, card["gender"])) for test in tests}
     checkpoint = replace(checkpoint, interval=interval, measured=measured)
     write_golden(checkpoint, network, weights_dir)
     write_entry(weights_dir, checkpoint)
     return checkpoint
 
 
-def measure(network: nn.Module, walks: GeiSet, interval: Interval | None, flip: bool = True) -> dict[str, float]:
-    """The row of `gaitkeeper evaluate gait`: errors, how often and how widely the interval holds, and the gender."""
+def measure(
+    network: nn.Module, walks: GeiSet, interval: Interval | None, gender: bool, flip: bool = True
+) -> dict[str, float]:
+    """The row of `gaitkeeper evaluate gait`: errors, how often and how widely the interval holds, and the gender.
+
+    Args:
+        network: GL-CNN.
+        walks: to measure on.
+        interval: of the checkpoint.
+        gender: whether the network has learnt to tell one.
+        flip: average the answers with those for the mirrored pictures.
+    """
     answer = answers(network, walks.geis, flip)
     scores = score_ages(answer.age_logits, walks.ages)
     row = {"MAE": scores.mae, "CS(1)": scores.cs1, "CS(5)": scores.cs5, "CS(10)": scores.cs10}
@@ -114,7 +125,7 @@ def measure(network: nn.Module, walks: GeiSet, interval: Interval | None, flip: 
         row["in interval"] = float(((low <= walks.ages) & (walks.ages <= high)).mean())
         row["median width, years"] = float(np.median(high - low))
     known = walks.genders != UNKNOWN
-    if known.any():
+    if gender and known.any():
         row["gender"] = float((answer.gender_logits.argmax(dim=1).numpy() == walks.genders)[known].mean())
     return row
 

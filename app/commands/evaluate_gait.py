@@ -62,7 +62,7 @@ def _errors(
     seen = checkpoint.preprocessing
     walks = load_geis(data, split, seen.size, cache)
     name = "walkers" if data.startswith("synthetic:") else split
-    return walks.source, {name: measure(network, walks, checkpoint.interval, seen.flip)}
+    return walks.source, {name: measure(network, walks, checkpoint.interval, checkpoint.gender, seen.flip)}
 
 
 def _spread(path: Path, checkpoint: "Checkpoint", network: "nn.Module") -> tuple[str, Rows]:

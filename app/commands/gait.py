@@ -134,7 +134,8 @@ async def _one(pipeline: "GaitPipeline", job: Job, out: Path | None, as_json: bo
     if job.kind == "gei":
         walk_age, silhouettes = await pipeline.age_of_gei(network, files[0]), None
     else:
-        walk_age, silhouettes = await pipeline.age_of_files(network, files, [path.name for path in job.files])
+        walk_age, sent = await pipeline.age_of_files(network, files, [path.name for path in job.files])
+        silhouettes = sent if walk_age.gei is None else sent[walk_age.gei.indices]
     answer = GaitAnswer.answer(name, walk_age)
     _write_json(out, job.name, answer)
     _report(job.name, walk_age, silhouettes, out, answer.model_dump_json() if as_json else "")
@@ -147,7 +148,9 @@ def _report(name: str, walk: "AgedWalk", silhouettes: "Silhouettes | None", out:
 
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        (out / f"{name}.png").write_bytes(encode_png(draw_walk(name, walk.age, walk.image, walk.gei, silhouettes)))
+        warnings = [notice.code for notice in walk.notices]
+        picture = draw_walk(name, walk.age, walk.image, walk.gei, silhouettes, warnings)
+        (out / f"{name}.png").write_bytes(encode_png(picture))
     if line is not None:
         held = walk.age.interval
         interval = f", {held.low:.0f} to {held.high:.0f} with {100 * held.level:.0f} %" if held else ""

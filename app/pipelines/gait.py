@@ -18,6 +18,7 @@ from app.gait_archives import read_walk
 from app.gait_uploads import FIELD, Notice, WalkLimits, decode_gei
 from app.pipelines.gait_notices import notices_of_age, notices_of_video, notices_of_walk
 from app.sandbox.video import Frame, VideoError, VideoLimits, decode_video
+from app.telemetry.stages import record
 from models.gait.age import AgeEstimate
 from models.gait.gei import Gei, NoSilhouetteError, gait_energy_image
 from models.gait.silhouettes import Silhouettes
@@ -162,7 +163,10 @@ class GaitPipeline:
             raise ProblemError(kind, f"{VIDEO_FIELD}: {error}", field=VIDEO_FIELD, limit=error.limit) from None
 
     async def _in_worker(self, call: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, call, *arguments)
+        started = time.perf_counter()
+        result = await asyncio.get_running_loop().run_in_executor(self._workers, call, *arguments)
+        record("prepare", started, time.perf_counter())
+        return result
 
 
 def _within(frames: Iterable[Frame], seconds: float) -> Iterator[tuple[float, NDArray[np.uint8]]]:

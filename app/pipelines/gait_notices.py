@@ -34,7 +34,7 @@ def notices_of_walk(gei: Gei) -> tuple[Notice, ...]:
         seen = f"{gei.gait_cycles:.1f} gait cycles were seen" if gei.period_frames else "no steps were recognised"
         notices.append(Notice("too_few_cycles", f"{seen}; two cycles (four steps) or more make a steady answer"))
     if side_swing(gei) < MIN_SIDE_SWING:
-        detail = "the legs hardly open in these silhouettes; models are trained on people seen from the side"
+        detail = "the legs hardly open in these silhouettes, as from in front or behind; that shows much less of an age"
         notices.append(Notice("view_not_side", detail))
     if gei.quality < MIN_QUALITY:
         detail = (

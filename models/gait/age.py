@@ -32,7 +32,7 @@ class AgeEstimate:
         probabilities: (K + 1,) float64, of the ages 0 to K; they add up to 1.
         median, mean: of them, in years.
         interval: None if the checkpoint has none.
-        gender: probabilities of "female" and "male"; None if the network does not tell.
+        gender: probabilities of "female" and "male"; None if the network has not learnt to tell.
     """
 
     probabilities: NDArray[np.float64]
@@ -49,7 +49,7 @@ class AgeEstimate:
         return low <= 0 or high >= oldest
 
 
-def age_estimate(age_logits: Tensor, gender_logits: Tensor, interval: Interval | None) -> AgeEstimate:
+def age_estimate(age_logits: Tensor, gender_logits: Tensor | None, interval: Interval | None) -> AgeEstimate:
     """Read the answers about one walker.
 
     The answers to "older than k?" are sorted until they fall with k (`models.ordinal`), and the probability of an age
@@ -57,7 +57,7 @@ def age_estimate(age_logits: Tensor, gender_logits: Tensor, interval: Interval |
 
     Args:
         age_logits: (K,).
-        gender_logits: (2,) in the order of `GENDERS`; of another length, they are ignored.
+        gender_logits: (2,) in the order of `GENDERS`; None if they mean nothing.
         interval: of the checkpoint.
     """
     probabilities = ordinal_distribution(age_logits.double()[None]).numpy()
@@ -68,6 +68,6 @@ def age_estimate(age_logits: Tensor, gender_logits: Tensor, interval: Interval |
         low, high = age_interval(probabilities, interval.level, interval.margin)
         held = AgeInterval(interval.level, float(low[0]), float(high[0]))
     gender = None
-    if len(gender_logits) == len(GENDERS):
+    if gender_logits is not None:
         gender = dict(zip(GENDERS, torch.softmax(gender_logits.double(), 0).tolist(), strict=True))
     return AgeEstimate(probabilities[0], median, float(probabilities[0] @ ages), held, gender)

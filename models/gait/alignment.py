@@ -1,5 +1,7 @@
 """Bodies of any size and place to silhouettes of one height, with the upper body in the middle."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +27,14 @@ def align_bodies(bodies: Bodies) -> Silhouettes:
     Returns:
         (N, 128, 88) bool.
     """
-    aligned = np.zeros((len(bodies.windows), *SIZE), np.uint8)
+    # All frames are one tall picture to OpenCV, with room between them for gaps to be closed.
+    tall = np.zeros((len(bodies.windows), SIZE[0] + CLOSING[0], SIZE[1] + 2 * CLOSING[1]), bool)
     at_once = max(1, MAX_REMAP_ROWS // bodies.windows.shape[1])
-    for start in range(0, len(aligned), at_once):
+    for start in range(0, len(tall), at_once):
         part = slice(start, start + at_once)
-        aligned[part] = _scale(bodies.windows[part], bodies.boxes[part].astype(np.float32))
-    return _fill(aligned)
+        scaled = _scale(bodies.windows[part], bodies.boxes[part].astype(np.float32))
+        np.greater_equal(scaled, 128, out=_inside(tall)[part])
+    return _fill(tall)
 
 
 def agreement(aligned: Silhouettes) -> NDArray[np.float64]:
@@ -42,7 +46,7 @@ def agreement(aligned: Silhouettes) -> NDArray[np.float64]:
 
 
 def _scale(windows: Silhouettes, boxes: Floats) -> NDArray[np.uint8]:
-    """(N, 128, 88), 1 where the body is; all windows are one tall picture to OpenCV."""
+    """(N, 128, 88), 255 where the body is; all windows are one tall picture to OpenCV."""
     count, height, width = windows.shape
     tops, bottoms = boxes[:, 1], boxes[:, 3]
     pixel = (bottoms - tops) / SIZE[0]
@@ -53,8 +57,7 @@ def _scale(windows: Silhouettes, boxes: Floats) -> NDArray[np.uint8]:
     x = np.broadcast_to(columns[:, None], (count, *SIZE)).reshape(-1, SIZE[1])
     y = np.broadcast_to(rows[:, :, None], (count, *SIZE)).reshape(-1, SIZE[1])
     stacked = windows.reshape(-1, width).view(np.uint8) * np.uint8(255)
-    sampled = np.asarray(cv2.remap(stacked, x, y, cv2.INTER_LINEAR), np.uint8)
-    return (sampled >= 128).astype(np.uint8).reshape(count, *SIZE)
+    return np.asarray(cv2.remap(stacked, x, y, cv2.INTER_LINEAR), np.uint8).reshape(count, *SIZE)
 
 
 def _upper_body_column(windows: Silhouettes, tops: Floats, bottoms: Floats) -> Floats:
@@ -69,11 +72,14 @@ def _upper_body_column(windows: Silhouettes, tops: Floats, bottoms: Floats) -> F
     return np.asarray(column + (half[:, 0] - before) / (mass[each, column] - before), np.float32)
 
 
-def _fill(aligned: NDArray[np.uint8]) -> Silhouettes:
-    """Close gaps and holes in every frame; all frames in one tall picture, with room between them."""
-    (height, width), rim = SIZE, max(CLOSING)
-    tall = np.zeros((len(aligned), height + rim, width + 2 * rim), np.uint8)
-    tall[:, rim:, rim:-rim] = aligned
-    closed = cv2.morphologyEx(tall.reshape(-1, tall.shape[2]), cv2.MORPH_CLOSE, np.ones(CLOSING, np.uint8))
+def _fill(tall: Silhouettes) -> Silhouettes:
+    """Close gaps and holes in frames that lie in one tall picture, and take them out of it."""
+    picture = tall.reshape(-1, tall.shape[2]).view(np.uint8)
+    closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, np.ones(CLOSING, np.uint8))
     cv2.floodFill(closed, None, (0, 0), 2)
-    return np.asarray(closed.reshape(tall.shape)[:, rim:, rim:-rim] != 2)
+    return np.asarray(_inside(closed.reshape(tall.shape)) != 2)
+
+
+def _inside(tall: NDArray[Any]) -> NDArray[Any]:
+    """The frames (N, 128, 88) of a tall picture."""
+    return tall[:, CLOSING[0] :, CLOSING[1] : -CLOSING[1]]

@@ -1,5 +1,6 @@
 """Finding the body in each silhouette: its largest part, without specks, blobs of shadow and other people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +20,8 @@ MIN_HEIGHT = 12
 # A walking body covers about a quarter of its height squared.
 HEIGHT_PER_ROOT_AREA = 2.1
 CELLS_PER_BODY = 30
+# As many pixels as these have bytes are looked at in one go.
+WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 # Background subtraction cuts bodies at the neck and the waist; a gap of a sixth of the height is bridged.
 BRIDGE = (7, 1)
 # The rest are specks. A head, the smallest part of a body, is a tenth of the trunk.
@@ -72,7 +75,7 @@ def find_bodies(silhouettes: Silhouettes) -> Bodies:
     if not len(occupied):
         return Bodies(occupied, np.zeros((0, 1, 1), bool), np.zeros((0, 4), int), np.zeros((0, 2), int), dropped)
     cell = max(1, round(HEIGHT_PER_ROOT_AREA * float(np.median(np.sqrt(areas[occupied]))) / CELLS_PER_BODY))
-    frames = _pad_to_cells(silhouettes[occupied] if len(dropped) else silhouettes, cell)
+    frames = silhouettes[occupied] if len(dropped) else silhouettes
     windows, origins = _cut_out(frames, _largest_parts(_any_per_cell(frames, cell)), cell)
     bodies = Bodies(occupied, windows, _boxes(windows), origins, dropped)
     return _drop_cut_off(bodies, silhouettes.shape[1:])
@@ -93,58 +96,73 @@ def _dropped(indices: Integers, reason: str) -> tuple[DroppedFrame, ...]:
     return tuple(DroppedFrame(int(index), reason) for index in indices)
 
 
-def _pad_to_cells(frames: Silhouettes, cell: int) -> Silhouettes:
-    rows, columns = (-size % cell for size in frames.shape[1:])
-    return np.pad(frames, ((0, 0), (0, rows), (0, columns))) if rows or columns else frames
-
-
 def _any_per_cell(frames: Silhouettes, cell: int) -> Silhouettes:
-    """(T, H / cell, W / cell): whether a cell has any foreground."""
-    rows = frames[:, ::cell].copy()
-    for offset in range(1, cell):
-        rows |= frames[:, offset::cell]
-    cells = rows[:, :, ::cell].copy()
-    for offset in range(1, cell):
-        cells |= rows[:, :, offset::cell]
-    return cells
+    """(T, H / cell, W / cell), rounded up: whether a cell has any foreground."""
+    rows = _any_of([frames[:, offset::cell] for offset in range(cell)])
+    if cell in WORDS and rows.shape[2] % cell == 0:
+        return np.asarray(rows.view(WORDS[cell]) != 0)
+    return _any_of([rows[:, :, offset::cell] for offset in range(cell)])
+
+
+def _any_of(masks: Sequence[Silhouettes]) -> Silhouettes:
+    """The union of masks (T, H, W), of which the first is the largest; the others may lack its last row or column."""
+    first, rest = masks[0], list(masks[1:])
+    united = first | rest.pop(0) if rest and rest[0].shape == first.shape else first.copy()
+    for mask in rest:
+        united[:, : mask.shape[1], : mask.shape[2]] |= mask
+    return united
 
 
 def _largest_parts(cells: Silhouettes) -> Silhouettes:
     """The largest connected part in each frame (T, H, W), after specks are left out and gaps bridged."""
-    used = np.flatnonzero(cells.any(axis=(0, 2)))
+    used = np.flatnonzero(np.logical_or.reduce(cells, axis=0).any(axis=1))
     rows = slice(int(used[0]), int(used[-1]) + 1)
     parts = np.zeros_like(cells)
-    parts[:, rows] = cells[:, rows] & _largest_of_stack(np.ascontiguousarray(cells[:, rows]))
+    parts[:, rows] = cells[:, rows]
+    labels, areas, owners = _labelled(parts[:, rows])
+    # Most frames of a clean sequence have one part, and nothing more is to be done with them.
+    torn = np.flatnonzero(np.bincount(owners[1:], minlength=len(cells)) > 1)
+    if len(torn):
+        parts[torn, rows] &= _largest_bridged(_worthy(areas, owners)[labels[torn]])
     return parts
 
 
-def _largest_of_stack(cells: Silhouettes) -> Silhouettes:
+def _worthy(areas: Integers, owners: Integers) -> NDArray[np.bool_]:
+    """Whether each part is no speck beside the largest one of its frame; the first is the background."""
+    largest = np.zeros(owners.max() + 1)
+    np.maximum.at(largest, owners[1:], areas[1:])
+    worthy = np.asarray(areas >= MIN_PART * largest[owners])
+    worthy[0] = False
+    return worthy
+
+
+def _largest_bridged(cells: Silhouettes) -> Silhouettes:
+    """What belongs to the largest part of each frame (T, H, W) once gaps are bridged."""
     count, height, width = cells.shape
-    # All frames in one tall picture, with more room between them than is bridged.
     tall = np.zeros((count, height + BRIDGE[0], width), np.uint8)
     tall[:, :height] = cells
-    labels, areas, owners = _parts(tall)
-    largest = np.zeros(count)
-    np.maximum.at(largest, owners[1:], areas[1:])
-    worthy = areas >= MIN_PART * largest[owners]
-    worthy[0] = False
-    bridged = cv2.morphologyEx(worthy.astype(np.uint8)[labels], cv2.MORPH_CLOSE, np.ones(BRIDGE, np.uint8))
-    labels, areas, owners = _parts(np.asarray(bridged, np.uint8).reshape(tall.shape))
+    bridged = cv2.morphologyEx(tall.reshape(-1, width), cv2.MORPH_CLOSE, np.ones(BRIDGE, np.uint8))
+    labels, areas, owners = _labelled(bridged.reshape(tall.shape)[:, :height] > 0)
     chosen = np.zeros(count, labels.dtype)
     by_area = np.argsort(areas[1:], kind="stable") + 1
     chosen[owners[by_area]] = by_area  # of several labels for one frame, the last one stays
-    return np.asarray((labels.reshape(tall.shape) == chosen[:, None, None])[:, :height])
+    return np.asarray(labels == chosen[:, None, None])
 
 
-def _parts(tall: NDArray[np.uint8]) -> tuple[NDArray[np.int32], Integers, Integers]:
-    """Connected parts of pictures (T, H, W): labels (T * H, W), and area and picture of each label."""
+def _labelled(pictures: Silhouettes) -> tuple[NDArray[np.int32], Integers, Integers]:
+    """Connected parts of pictures (T, H, W): labels (T, H, W), and area and picture of each label."""
+    count, height, width = pictures.shape
+    # All pictures are one tall one to OpenCV, with an empty row between them.
+    tall = np.zeros((count, height + 1, width), bool)
+    tall[:, :height] = pictures
     # OpenCV's own statistics take ten times as long as its labels.
-    count, labels = cv2.connectedComponents(tall.reshape(-1, tall.shape[2]), connectivity=8)
+    total, labels = cv2.connectedComponents(tall.reshape(-1, width).view(np.uint8), connectivity=8)
     places = np.flatnonzero(tall)
     owned = labels.ravel()[places]
-    owners = np.zeros(count, np.int64)
+    owners = np.zeros(total, np.int64)
     owners[owned] = places // tall[0].size
-    return np.asarray(labels), np.bincount(owned, minlength=count), owners
+    areas = np.bincount(owned, minlength=total)
+    return np.asarray(labels, np.int32).reshape(tall.shape)[:, :height], areas, owners
 
 
 def _cut_out(frames: Silhouettes, parts: Silhouettes, cell: int) -> tuple[Silhouettes, Integers]:
@@ -152,12 +170,15 @@ def _cut_out(frames: Silhouettes, parts: Silhouettes, cell: int) -> tuple[Silhou
     boxes = _boxes(parts)
     width, height = (boxes[:, 2:] - boxes[:, :2]).max(axis=0)
     x, y = (np.minimum(boxes[:, i], parts.shape[2 - i] - size) for i, size in enumerate((width, height)))
-    each = np.arange(len(frames))
+    each, origins = np.arange(len(frames)), np.stack((x, y), axis=1) * cell
     masks = sliding_window_view(parts, (height, width), axis=(1, 2))[each, y, x]
-    sizes = (height * cell, width * cell)
-    windows = sliding_window_view(frames, sizes, axis=(1, 2))[each, y * cell, x * cell]
+    windows = np.zeros((len(frames), height * cell, width * cell), bool)
+    for window, frame, (left, top) in zip(windows, frames, origins.tolist(), strict=True):
+        # The last cells may reach beyond the frame.
+        seen = frame[top : top + height * cell, left : left + width * cell]
+        window[: seen.shape[0], : seen.shape[1]] = seen
     windows &= masks.repeat(cell, axis=2).repeat(cell, axis=1)
-    return windows, np.stack((x, y), axis=1) * cell
+    return windows, origins
 
 
 def _boxes(masks: Silhouettes) -> Integers:

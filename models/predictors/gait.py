@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.backbones.glcnn import GLCNN, GLCNNOutput
 from models.checkpoint import Checkpoint, CheckpointError, Interval
-from models.gait.age import AgeEstimate, age_estimate
+from models.gait.age import GENDERS, AgeEstimate, age_estimate
 
 
 class AgeEstimator:
@@ -20,12 +20,15 @@ class AgeEstimator:
         network: is put into evaluation mode.
         flip: average the answers with those for the mirrored image.
         interval: how intervals are made.
+        gender: whether the network has learnt to tell one.
     """
 
-    def __init__(self, network: GLCNN, flip: bool = False, interval: Interval | None = None) -> None:
-        self.network = network.eval()
+    def __init__(
+        self, network: GLCNN, flip: bool = False, interval: Interval | None = None, gender: bool = False
+    ) -> None:
+        self.network: nn.Module = network.eval()
         self.size = network.input_size
-        self.flip, self.interval = flip, interval
+        self.flip, self.interval, self.gender = flip, interval, gender
         self._questions = network.linear_age.out_features
 
     def prepare(self, gei: NDArray[np.float32]) -> Tensor:
@@ -40,7 +43,7 @@ class AgeEstimator:
 
     def finish(self, row: Tensor) -> AgeEstimate:
         """One row as an age."""
-        return age_estimate(row[: self._questions], row[self._questions :], self.interval)
+        return age_estimate(row[: self._questions], row[self._questions :] if self.gender else None, self.interval)
 
 
 def answers_of(network: nn.Module, batch: Tensor, flip: bool = False) -> Tensor:
@@ -55,8 +58,11 @@ def age_estimator(checkpoint: Checkpoint, network: nn.Module) -> AgeEstimator:
     """Wrap a checkpoint's network as it was trained.
 
     Raises:
-        CheckpointError: it is not GL-CNN.
+        CheckpointError: it is not GL-CNN, or is said to tell a gender and has not one output for each.
     """
     if not isinstance(network, GLCNN):
         raise CheckpointError(f"{checkpoint.name} is a {checkpoint.network}; ages come from glcnn")
-    return AgeEstimator(network, checkpoint.preprocessing.flip, checkpoint.interval)
+    told = network.linear_gender.out_features
+    if checkpoint.gender and told != len(GENDERS):
+        raise CheckpointError(f"{checkpoint.name} has {told} outputs for a gender; {', '.join(GENDERS)} can be told")
+    return AgeEstimator(network, checkpoint.preprocessing.flip, checkpoint.interval, checkpoint.gender)

@@ -34,6 +34,7 @@ def write_glcnn(weights_dir: Path, name: str = "walker") -> Checkpoint:
         trained_on=("synthetic:1:0",),
         arguments={"input_size": SIZE, "num_ages": NUM_AGES},
         interval=Interval(0.9, 2.0, "nobody"),
+        gender=True,
     )
     write_golden(checkpoint, network, weights_dir)
     write_entry(weights_dir, checkpoint)

@@ -186,6 +186,10 @@ def test_data_of_another_layout_are_refused_with_what_was_looked_for(weights: Pa
         ("reid", "tiny-gait", [], "tiny-gait is a checkpoint for gait, not for reid"),
         ("reid", "tiny-reid", ["--rerank", "k_reciprocal", "--protocol", "cuhk03-classic"], "whole gallery"),
         ("reid", "tiny-reid", ["--device", "nothing"], "--device nothing cannot be used"),
+        ("reid", "tiny-reid", ["--boxes", "labeled"], "has one kind of boxes"),
+        ("reid", "tiny-reid", ["--protocol", "cuhk03-classic"], "the classic protocol is CUHK03's"),
+        ("reid", "tiny-reid", ["--repeats", "100"], "belong to --protocol cuhk03-classic"),
+        ("pose", "tiny-pose-17", ["--split", "train2017"], "person_keypoints_train2017.json"),
         ("pose", "tiny-pose-16", [], "tiny-pose-16 finds 16 keypoints, but coco17 has 17"),
     ],
 )
@@ -199,6 +203,13 @@ def test_what_does_not_go_together_is_refused(
 
     assert result.exit_code == 1
     assert said in result.stderr
+
+
+def test_leeds_sports_pose_has_no_parts_to_choose(weights: Path, tmp_path: Path) -> None:
+    result = evaluate(weights, "pose", write_lsp(tmp_path), "tiny-pose-14", "--split", "test")
+
+    assert result.exit_code == 1
+    assert "--split is for COCO and MPII" in result.stderr
 
 
 def test_mpii_takes_no_detector_s_boxes(weights: Path, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_release_loads_and_says_what_was_measured(run: Path, tmp_path: Path) -
     assert checkpoint.interval is not None
     assert (checkpoint.interval.level, checkpoint.interval.fitted_on) == (0.8, "synthetic:1:30")
     assert (checkpoint.command, checkpoint.commercial_use) == ("gaitkeeper train gait --data synthetic:0:18", True)
-    again = measure(network, test, checkpoint.interval)
+    again = measure(network, test, checkpoint.interval, checkpoint.gender)
     assert checkpoint.measured["synthetic:2:20"] == pytest.approx(again, abs=1e-4)
     assert again["in interval"] > 0.5
     assert np.isfinite(read_golden(checkpoint, tmp_path)).all()
@@ -142,7 +142,7 @@ def test_without_known_genders_none_are_scored(run: Path) -> None:
     network = models.create("glcnn", num_ages=20).eval()
     walks = replace(bright_as_old(), genders=np.full(18, UNKNOWN))
 
-    assert set(measure(network, walks, None)) == {"MAE", "CS(1)", "CS(5)", "CS(10)"}
+    assert set(measure(network, walks, None, gender=True)) == {"MAE", "CS(1)", "CS(5)", "CS(10)"}
     assert json.loads((run / "card.json").read_text())["recipe"]["num_ages"] == 20
 
 
@@ -152,6 +152,6 @@ def test_the_bundled_checkpoint_reaches_its_figures_on_other_walkers() -> None:
     checkpoint = read_manifest(bundled_weights_dir())["glcnn-walker"]
     walks = load_geis("synthetic:3:2000", "test", checkpoint.preprocessing.size)
 
-    row = measure(load_network(checkpoint, bundled_weights_dir()), walks, checkpoint.interval)
+    row = measure(load_network(checkpoint, bundled_weights_dir()), walks, checkpoint.interval, checkpoint.gender)
 
     assert row == pytest.approx(checkpoint.measured[walks.source], abs=0.05)

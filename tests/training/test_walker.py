@@ -18,7 +18,7 @@ from training.walker.noise import Faults, spoil
 from training.walker.outfit import Outfit, draw_outfit
 from training.walker.rendering import Camera, fill_hulls, silhouettes_of
 
-CLEAN = Faults(grain=1, ragged=0, hole_rate=0, bands=(), shadow=0, speck_rate=0, dropped=0)
+CLEAN = Faults(grain=1, ragged=0, hole_rate=0, bands=(), shadow=0, speck_rate=0, closing=0, growth=0, dropped=0)
 FROM_THE_SIDE = Camera(view_degrees=90, distance=8, height=1.2, pixels=80)
 
 
@@ -193,8 +193,11 @@ def test_silhouettes_without_faults_stay_as_they_are() -> None:
         (replace(CLEAN, shadow=0.25), True),
         (replace(CLEAN, shadow=-0.25), True),
         (replace(CLEAN, speck_rate=0.02), True),
+        (replace(CLEAN, closing=3), True),
+        (replace(CLEAN, growth=0.02), True),
+        (replace(CLEAN, growth=-0.02), False),
     ],
-    ids=["holes", "lost shanks", "shadow ahead", "shadow behind", "specks"],
+    ids=["holes", "lost shanks", "shadow ahead", "shadow behind", "specks", "bridged gaps", "thicker", "thinner"],
 )
 def test_faults_take_away_or_add_what_they_are_called_by(faults: Faults, grows: bool) -> None:
     silhouettes = render_walk(2, 3, noisy=False).silhouettes
@@ -214,6 +217,24 @@ def test_lost_shanks_leave_the_rest_of_the_body_alone() -> None:
     upper = slice(0, 60)
     assert np.array_equal(spoilt[:, upper], silhouettes[:, upper])
     assert spoilt.sum() < 0.95 * silhouettes.sum()
+
+
+def test_an_outline_that_grows_grows_on_all_sides_alike() -> None:
+    silhouettes = render_walk(2, 3, noisy=False).silhouettes
+
+    spoilt = spoil(silhouettes, replace(CLEAN, growth=0.015), np.random.default_rng(0))
+
+    rows, columns = (np.flatnonzero(spoilt[0].any(axis=axis)) for axis in (1, 0))
+    before = [np.flatnonzero(silhouettes[0].any(axis=axis)) for axis in (1, 0)]
+    assert (rows[0], rows[-1]) == (before[0][0] - 1, before[0][-1] + 1)
+    assert (columns[0], columns[-1]) == (before[1][0] - 1, before[1][-1] + 1)
+
+
+def test_most_walkers_are_seen_from_the_side_and_some_from_behind_and_in_front() -> None:
+    views = np.array([render_walk(1, number, noisy=False, size=(24, 18)).view_degrees for number in range(200)])
+
+    assert (np.abs(views - 90) < 20).mean() > 0.5
+    assert min((views < 20).mean(), (views > 160).mean()) > 0.03
 
 
 def test_dropped_frames_are_missing_in_order() -> None:

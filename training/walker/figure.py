@@ -45,9 +45,8 @@ class Figure:
 def build_figure(body: Body, gait: Gait, angles: Angles, outfit: Outfit) -> Figure:
     """Wrap a walking skeleton in flesh and clothes.
 
-    Thicknesses are close to the means of adults (depths, breadths and circumferences in Gordon et al. 1989, "1988
-    Anthropometric Survey of U.S. Army Personnel") as shares of the stature, times the body's girth. The pelvis is as
-    high as its lower foot lets it be.
+    Thicknesses are shares of the stature, times the body's girth; they are our own choice (see `anthropometry`). The
+    pelvis is as high as its lower foot lets it be.
     """
     figure = Figure()
     _add_legs(figure, body, gait, angles, outfit)
@@ -76,7 +75,7 @@ def _add_legs(figure: Figure, body: Body, gait: Gait, angles: Angles, outfit: Ou
     for side, name in enumerate(SIDES):
         thigh, knee, ankle = angles.thighs[side], angles.knees[side], angles.ankles[side]
         outward = 1 - 2 * side
-        hip_z, foot_z = outward * 0.85 * body.half_hips, outward * gait.base / 2
+        hip_z, foot_z = outward * body.half_hips, outward * gait.base / 2
         knee_z = 0.6 * hip_z + 0.4 * foot_z
         hip = _at(np.zeros_like(thigh), hip_z)
         knee_at = hip + _down(thigh, body.thigh, knee_z - hip_z)
@@ -86,15 +85,15 @@ def _add_legs(figure: Figure, body: Body, gait: Gait, angles: Angles, outfit: Ou
         height = body.ankle_height - 0.012 * body.stature
         heel = ankle_at + _down(sole_angle, height) - _ahead(sole_angle, 0.20 * body.foot)
         ball = ankle_at + _down(sole_angle, height) + _ahead(sole_angle, 0.50 * body.foot)
-        figure.ball(f"{name} hip", hip, 0.052 * thick + cloth, 0.046 * thick + cloth)
-        figure.ball(f"{name} knee", knee_at, 0.033 * thick + cloth)
-        figure.ball(f"{name} calf", calf_at, 0.033 * thick + 0.8 * cloth)
-        figure.ball(f"{name} ankle", ankle_at, 0.021 * thick + 0.9 * cloth)
-        figure.ball(f"{name} heel", heel, 0.014 * body.stature)
-        figure.ball(f"{name} ball", ball, 0.013 * body.stature, 0.022 * body.stature)
+        figure.ball(f"{name} hip", hip, 0.048 * thick + cloth, 0.046 * thick + cloth)
+        figure.ball(f"{name} knee", knee_at, 0.030 * thick + cloth)
+        figure.ball(f"{name} calf", calf_at, 0.031 * thick + cloth)
+        figure.ball(f"{name} ankle", ankle_at, 0.022 * thick + cloth + outfit.flared * body.stature)
+        figure.ball(f"{name} heel", heel, 0.016 * body.stature)
+        figure.ball(f"{name} ball", ball, 0.015 * body.stature, 0.024 * body.stature)
         # The toes stay flat on the ground while the heel rises.
         flat = np.maximum(sole_angle, np.radians(-12))
-        figure.ball(f"{name} toe", ball + _ahead(flat, 0.24 * body.foot), 0.010 * body.stature)
+        figure.ball(f"{name} toe", ball + _ahead(flat, 0.24 * body.foot), 0.012 * body.stature)
         figure.chain(*(f"{name} {part}" for part in ("hip", "knee", "calf", "ankle", "heel")), legs=True)
         figure.chain(*(f"{name} {part}" for part in ("heel", "ball", "toe")), legs=True)
         figure.chain(f"{name} ankle", f"{name} ball", legs=True)
@@ -112,13 +111,13 @@ def _add_trunk(figure: Figure, body: Body, gait: Gait, outfit: Outfit, pelvis: F
     belly_size = body.girth**2 - 0.9
     belly = pelvis + _up(still + lean, 0.30 * body.trunk) + _at(still, 0, 0.028 * body.stature * belly_size)
     bottom = pelvis + _at(still, 0, -0.012 * body.stature, 0.01 * body.stature)
-    figure.ball("pelvis", bottom, 0.066 * thick + cloth, 0.090 * thick + cloth)
+    figure.ball("pelvis", bottom, 0.061 * thick + cloth, 0.090 * thick + cloth)
     figure.ball("belly", belly, 0.060 * thick + cloth, 0.075 * thick + cloth)
     figure.ball("waist", waist, 0.062 * thick + cloth, 0.080 * thick + cloth)
-    figure.ball("chest", chest, 0.070 * thick + cloth, 0.092 * thick + cloth)
-    figure.ball("back", back, 0.066 * thick + cloth, 0.08 * thick + cloth)
-    figure.ball("neck base", shoulders - _up(still + bow, 0.01 * body.stature), 0.046 * thick + cloth, 0.05 * thick)
-    figure.ball("shoulders", shoulders, 0.033 * thick + cloth, 0.04 * thick)
+    figure.ball("chest", chest, 0.065 * thick + cloth, 0.092 * thick + cloth)
+    figure.ball("back", back, 0.062 * thick + cloth, 0.08 * thick + cloth)
+    figure.ball("neck base", shoulders - _up(still + bow, 0.01 * body.stature), 0.038 * thick + cloth, 0.042 * thick)
+    figure.ball("shoulders", shoulders, 0.028 * thick + cloth, 0.034 * thick)
     figure.chain("pelvis", "belly", "waist", "chest", "neck base")
     figure.chain("pelvis", "waist", "back", "neck base")
     if body.female and body.maturity:
@@ -136,7 +135,9 @@ def _add_head(figure: Figure, body: Body, gait: Gait, outfit: Outfit) -> None:
     jaw = neck_top + _at(still, 0, 0.16 * size, -0.04 * size)
     nose = neck_top + _at(still, 0, 0.46 * size, 0.12 * size)
     figure.ball("neck top", neck_top, 0.031 * body.stature * body.girth**0.5)
-    figure.ball("skull", skull, 0.42 * size + outfit.volume * body.stature, 0.34 * size)
+    figure.ball(
+        "skull", skull, 0.42 * size + outfit.volume * body.stature, 0.34 * size + 0.5 * outfit.volume * body.stature
+    )
     figure.ball("jaw", jaw, 0.26 * size, 0.24 * size)
     figure.ball("nose", nose, 0.07 * size)
     figure.chain("neck base", "neck top", "jaw", "skull", "nose")
@@ -159,9 +160,9 @@ def _add_arms(figure: Figure, body: Body, gait: Gait, angles: Angles, outfit: Ou
         if outfit.still_arms[side]:
             upper, elbow = 0.15 * upper + np.radians(-6), 0 * elbow + np.radians(30)
         outward = (1 - 2 * side) * body.half_shoulders
-        shoulder = figure.centres["shoulders"] + _at(np.zeros_like(upper), outward, 0, -0.012 * body.stature)
-        elbow_at = shoulder + _down(upper, body.upper_arm, 0.12 * outward)
-        wrist = elbow_at + _down(upper + elbow, body.forearm)
+        shoulder = figure.centres["shoulders"] + _at(np.zeros_like(upper), outward, 0, -0.036 * body.stature)
+        elbow_at = shoulder + _down(upper, body.upper_arm, 0.30 * outward)
+        wrist = elbow_at + _down(upper + elbow, body.forearm, -0.08 * outward)
         figure.ball(f"{name} shoulder", shoulder, 0.030 * thick + cloth)
         figure.ball(f"{name} elbow", elbow_at, 0.023 * thick + 0.8 * cloth)
         figure.ball(f"{name} wrist", wrist, 0.016 * thick + 0.5 * cloth)

@@ -1,6 +1,7 @@
 """Silhouettes as background subtraction leaves them: ragged, with holes, lost legs, shadows and missing frames.
 
-How often each fault comes, and how bad, is our own choice, made to look like the silhouettes of CASIA-A.
+How often each fault comes, and how bad, is our own choice, made to look like the silhouettes of CASIA-A. So those are
+no test of whether silhouettes of another camera look alike.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ class Faults:
         bands: parts of the height that look like the background, as (top, bottom, share lost, first, last frame).
         shadow: reach of a shadow along the ground, in shares of the height; negative falls behind, 0 is none.
         speck_rate: share of the squares around a body that are set.
+        closing: pixels that gaps are bridged over, as the authors of data sets do.
+        growth: how much thicker the outline gets all round, in shares of the height; negative is thinner.
         dropped: share of the frames that are missing.
     """
 
@@ -32,14 +35,17 @@ class Faults:
     bands: tuple[tuple[float, float, float, float, float], ...]
     shadow: float
     speck_rate: float
+    closing: int
+    growth: float
     dropped: float
 
 
 def draw_faults(rng: np.random.Generator) -> Faults:
     """Draw the faults of one sequence: a third is clean, one in five is bad."""
     badness = rng.choice(3, p=(0.33, 0.47, 0.20))
+    closing, growth = int(rng.choice((0, 1, 2, 3))), float(rng.uniform(-0.008, 0.016))
     if badness == 0:
-        return Faults(1, float(rng.uniform(0, 0.15)), 0.0, (), 0.0, 0.0, 0.0)
+        return Faults(1, float(rng.uniform(0, 0.15)), 0.0, (), 0.0, 0.0, closing, growth, 0.0)
     bands = [_draw_band(rng, badness == 2) for _ in range(rng.choice(3, p=(0.55, 0.35, 0.10)))]
     shadow = rng.choice((-1, 1)) * rng.uniform(0.08, 0.3) if rng.uniform() < 0.2 else 0.0
     return Faults(
@@ -49,6 +55,8 @@ def draw_faults(rng: np.random.Generator) -> Faults:
         bands=tuple(bands),
         shadow=float(shadow),
         speck_rate=float(rng.uniform(0, 0.004 * badness)),
+        closing=closing,
+        growth=growth,
         dropped=float(rng.uniform(0, 0.06 * badness)),
     )
 
@@ -66,6 +74,7 @@ def spoil(silhouettes: BoolArray, faults: Faults, rng: np.random.Generator) -> B
         lost |= _squares(spoilt.shape, faults.grain, share, rng) & place[..., None]
     spoilt = (spoilt & ~lost) | _squares(spoilt.shape, faults.grain + 1, faults.speck_rate, rng)
     spoilt = _wavered(spoilt, faults, rng)
+    spoilt = _thickened(spoilt, faults, float((rows[0] < 1).sum() - (rows[0] < 0).sum()))
     kept = rng.uniform(size=len(spoilt)) >= faults.dropped
     return spoilt[kept]
 
@@ -128,3 +137,23 @@ def _wavered(silhouettes: BoolArray, faults: Faults, rng: np.random.Generator) -
     noise = _noise(silhouettes.shape, faults.grain, rng)
     levels = np.clip(127.5 + 2 * faults.ragged * (np.arange(256) - 127.5), 0, 254).astype(np.uint8)
     return np.asarray(blurred > levels[noise])
+
+
+def _thickened(silhouettes: BoolArray, faults: Faults, body: float) -> BoolArray:
+    """Bridge gaps and move the outline, as the filters that follow background subtraction do."""
+    steps = round(abs(faults.growth) * body)
+    if not faults.closing and not steps:
+        return silhouettes
+    # All frames as one tall picture; bodies keep off the upper and lower edges.
+    tall = silhouettes.reshape(-1, silhouettes.shape[2]).astype(np.uint8)
+    if faults.closing:
+        tall = np.asarray(cv2.morphologyEx(tall, cv2.MORPH_CLOSE, _disc(faults.closing)), np.uint8)
+    if steps:
+        move = cv2.MORPH_DILATE if faults.growth > 0 else cv2.MORPH_ERODE
+        tall = np.asarray(cv2.morphologyEx(tall, move, _disc(steps)), np.uint8)
+    return tall.reshape(silhouettes.shape) > 0
+
+
+def _disc(radius: int) -> NDArray[np.uint8]:
+    size = 2 * radius + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)

@@ -16,6 +16,7 @@ class Outfit:
 
     Attributes:
         trousers: on thigh and shank.
+        flared: what trousers are wider at the ankle.
         top: on trunk and upper arms.
         hem: height of the hem of a skirt or long coat, as a share of the leg; 1 is none.
         flare: half the width of that hem in the walking direction, as a share of the stature.
@@ -30,6 +31,7 @@ class Outfit:
     """
 
     trousers: float
+    flared: float
     top: float
     hem: float
     flare: float
@@ -63,6 +65,7 @@ def draw_outfit(age: float, body: Body, rng: np.random.Generator) -> Outfit:
         hair = "long" if rng.uniform() < 0.7 else "bun"
     return Outfit(
         trousers=float(rng.uniform(0.002, 0.016)),
+        flared=float(rng.uniform(0, 0.010)),
         top=float(rng.uniform(0.016, 0.030) if coat else rng.uniform(0.004, 0.020)),
         hem=hem,
         flare=float(rng.uniform(0.07, 0.11)),

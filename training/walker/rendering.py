@@ -33,11 +33,13 @@ class Camera:
 
 
 def draw_camera(stature: float, canvas_height: int, rng: np.random.Generator) -> Camera:
-    """Draw a camera: mostly from the side, sometimes up to 45 degrees off; our own choice."""
-    view = 90 + 7 * rng.normal() if rng.uniform() < 0.85 else rng.uniform(45, 135)
+    """Draw a camera: six in ten from the side, one from behind or in front, others from anywhere; our own choice."""
+    kind = rng.choice(3, p=(0.6, 0.1, 0.3))
+    view = (90 + 7 * rng.normal(), 180 * rng.integers(2) + 7 * rng.normal(), rng.uniform(0, 180))[kind]
     return Camera(
         view_degrees=float(view),
-        distance=float(rng.uniform(2.5, 9) * max(stature, 1.0)),
+        # Who walks along the line of sight would walk past a camera that is near.
+        distance=float(rng.uniform(2.5, 9) * max(stature, 1.0) + 6 * abs(np.cos(np.radians(view)))),
         height=float(rng.uniform(0.7, 2.8)),
         pixels=float(rng.uniform(0.58, 0.9) * canvas_height),
     )

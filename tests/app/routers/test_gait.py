@@ -116,6 +116,13 @@ def test_half_a_cycle_seen_from_the_front_is_answered_with_warnings(client: http
     assert answer["sequence"]["gait_cycles"] == 0
 
 
+# Found by fuzzing: a name ends at its first null byte, and is empty here.
+NAMELESS = zipped({"xa.png": b""}).replace(b"xa.png", b"\0a.png")
+# Found by fuzzing: NumPy reads these headers as Python, with the errors of its tokenizer and its parser.
+DAMAGED_HEADERS = [b"{'descr': ('|b1'", b"{'descr': ',|b1', 'fortran_order': False, 'shape': (3, 24, 16)}"]
+OPEN_BRACKET, STRAY_COMMA = (
+    b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + header.ljust(117) + b"\n" for header in DAMAGED_HEADERS
+)
 BOMB = zipped({"a.png": bytes(1_500_000)}, zipfile.ZIP_DEFLATED)
 BAD_WALKS = {
     "empty frames": (parts(pngs(np.zeros((5, 40, 40), bool))), 422, "no-silhouette"),
@@ -131,6 +138,9 @@ BAD_WALKS = {
     "path escapes": (parts([zipped({"../a.png": b"", "../b.png": b""})], ["a.zip"]), 400, "malformed-request"),
     "two walks": (parts([zipped({"a/1.png": b"", "b/1.png": b""})], ["a.zip"]), 422, "invalid-field"),
     "pickle": (parts([npz(silhouettes=np.array([{"a": 1}] * 3, object))], ["a.npz"]), 400, "malformed-request"),
+    "no name": (parts([NAMELESS], ["a.zip"]), 422, "no-silhouette"),
+    "open bracket": (parts([zipped({"a.npy": OPEN_BRACKET})], ["a.npz"]), 400, "malformed-request"),
+    "stray comma": (parts([zipped({"a.npy": STRAY_COMMA})], ["a.npz"]), 400, "malformed-request"),
     "flat array": (parts([npz(silhouettes=np.zeros((4, 4), bool))], ["a.npz"]), 422, "invalid-field"),
     "two arrays": (parts([npz(a=WALK, b=WALK)], ["a.npz"]), 422, "invalid-field"),
     "wide gei": ([("gei", ("a.png", pngs()[0], "image/png"))], 422, "invalid-field"),
