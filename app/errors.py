@@ -3,7 +3,7 @@
 Only this file knows status codes. `type` never changes once released; `detail` tells the client what to change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -45,6 +45,9 @@ UNKNOWN_IDENTITY = ProblemKind("unknown-identity", HTTPStatus.NOT_FOUND, "There 
 UNKNOWN_SHOT = ProblemKind("unknown-shot", HTTPStatus.NOT_FOUND, "There is no such shot")
 UNKNOWN_MODEL = ProblemKind("unknown-model", HTTPStatus.NOT_FOUND, "There is no such model")
 INVALID_BOX = ProblemKind("invalid-box", HTTPStatus.UNPROCESSABLE_ENTITY, "A box cannot be used")
+LOW_QUALITY_CROP = ProblemKind(
+    "low-quality-crop", HTTPStatus.UNPROCESSABLE_ENTITY, "The crop shows too little of a person"
+)
 NO_SILHOUETTE = ProblemKind("no-silhouette", HTTPStatus.UNPROCESSABLE_ENTITY, "No silhouette can be used")
 TOO_FEW_FRAMES = ProblemKind("too-few-frames", HTTPStatus.UNPROCESSABLE_ENTITY, "There are too few frames")
 UNDECODABLE_VIDEO = ProblemKind("undecodable-video", HTTPStatus.UNPROCESSABLE_ENTITY, "The video cannot be decoded")
@@ -86,6 +89,7 @@ class ProblemError(Exception):
         field: the request field at fault.
         limit: the limit that was exceeded.
         headers: response headers, such as Retry-After.
+        reasons: codes of what is wrong, where there can be several.
     """
 
     def __init__(
@@ -96,10 +100,11 @@ class ProblemError(Exception):
         field: str | None = None,
         limit: int | float | None = None,
         headers: Mapping[str, str] | None = None,
+        reasons: Sequence[str] = (),
     ) -> None:
         super().__init__(detail)
         self.kind, self.detail, self.field, self.limit = kind, detail, field, limit
-        self.headers = dict(headers or {})
+        self.headers, self.reasons = dict(headers or {}), tuple(reasons)
 
     def body(self, request: Request) -> dict[str, Any]:
         """The problem as a JSON object."""
@@ -115,6 +120,8 @@ class ProblemError(Exception):
             body["field"] = self.field
         if self.limit is not None:
             body["limit"] = self.limit
+        if self.reasons:
+            body["reasons"] = self.reasons
         if request.url.path.startswith("/v2/"):
             body["error"] = self.detail  # where clients of the Open Inference Protocol look
         return body

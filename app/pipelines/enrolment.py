@@ -9,8 +9,10 @@ from app.engine.refusals import OverloadedError
 from app.errors import NO_IMAGE, OVERLOADED, ProblemError
 from app.gallery.domain import EnrolledShot, NewShot
 from app.gallery.errors import GalleryError
+from app.pipelines.gate import QualityGate
 from app.pipelines.problems import gallery_problem
 from app.pipelines.reid import Crop, Embedding, ReidPipeline
+from models.quality import Visibility
 
 EMBEDDED_AT_ONCE = 16
 
@@ -43,11 +45,19 @@ class BulkItem:
         return NewShot(crop.embedding, crop.sha256, self.camera, self.taken_at, self.metadata, quality)
 
 
-Outcome = EnrolledShot | ProblemError
+@dataclass(frozen=True)
+class Stored:
+    """A shot that is in the gallery, and how much of a person it shows, if the gallery asks."""
+
+    shot: EnrolledShot
+    visibility: Visibility | None
 
 
-async def enrol_batch(reid: ReidPipeline, gallery: str, items: Sequence[BulkItem | ProblemError]) -> list[Outcome]:
-    """Enrol items of any identities; what is answered as created is on disk.
+Outcome = Stored | ProblemError
+
+
+async def enrol_batch(gate: QualityGate, gallery: str, items: Sequence[BulkItem | ProblemError]) -> list[Outcome]:
+    """Enrol items of any identities through a gallery's gate; what is answered as created is on disk.
 
     Nothing is undone where items fail; sending all of them again enrols what is missing and finds the rest there.
 
@@ -56,12 +66,12 @@ async def enrol_batch(reid: ReidPipeline, gallery: str, items: Sequence[BulkItem
     """
     outcomes: list[Outcome] = []
     for start in range(0, len(items), EMBEDDED_AT_ONCE):
-        outcomes += await _enrol_some(reid, gallery, items[start : start + EMBEDDED_AT_ONCE])
+        outcomes += await _enrol_some(gate, gallery, items[start : start + EMBEDDED_AT_ONCE])
     return outcomes
 
 
-async def _enrol_some(reid: ReidPipeline, gallery: str, items: Sequence[BulkItem | ProblemError]) -> list[Outcome]:
-    crops = await _embedded(reid, items)
+async def _enrol_some(gate: QualityGate, gallery: str, items: Sequence[BulkItem | ProblemError]) -> list[Outcome]:
+    crops = await _embedded(gate, items)
     outcomes: dict[int, Outcome] = {}
     # An item with a key of its own is answered on its own.
     together: dict[tuple[str, str | None], list[int]] = defaultdict(list)
@@ -75,7 +85,7 @@ async def _enrol_some(reid: ReidPipeline, gallery: str, items: Sequence[BulkItem
     for places in together.values():
         chosen = [(items[place], crops[place]) for place in places]
         pairs = [(item, crop) for item, crop in chosen if isinstance(item, BulkItem) and isinstance(crop, Crop)]
-        outcomes.update(zip(places, await _enrol_one_person(reid, gallery, pairs), strict=True))
+        outcomes.update(zip(places, await _enrol_one_person(gate.reid, gallery, pairs), strict=True))
     return [outcomes[place] for place in range(len(items))]
 
 
@@ -91,13 +101,13 @@ async def _enrol_one_person(
         )
     except GalleryError as error:
         return [gallery_problem(error)] * len(pairs)
-    return enrolment.shots
+    return [Stored(shot, crop.visibility) for shot, (_, crop) in zip(enrolment.shots, pairs, strict=True)]
 
 
-async def _embedded(reid: ReidPipeline, items: Sequence[BulkItem | ProblemError]) -> list[Crop | ProblemError]:
+async def _embedded(gate: QualityGate, items: Sequence[BulkItem | ProblemError]) -> list[Crop | ProblemError]:
     pictures = [item.picture for item in items if isinstance(item, BulkItem) and item.picture is not None]
     try:
-        found = iter((await reid.embed(pictures)).items if pictures else [])
+        found = iter((await gate.embed(pictures)).items if pictures else [])
     except OverloadedError as error:
         busy = ProblemError(OVERLOADED, "the service was busy; send this item again", limit=error.limit)
         found = iter([busy] * len(pictures))

@@ -3,10 +3,17 @@
 from typing import Any
 
 from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader, HTTPBearer
 
 from app.access.callers import Caller, Scope
 from app.access.middleware import OPEN_PATHS
 from app.gallery.audit import set_actor
+
+KEYS = (
+    Depends(HTTPBearer(scheme_name="bearer", auto_error=False, description="An API key.")),
+    Depends(APIKeyHeader(name="X-API-Key", scheme_name="header", auto_error=False, description="The same.")),
+)
+"""Dependencies that say in the OpenAPI document how a key is sent; `app.access.middleware` looks at it."""
 
 
 def caller_of(request: Request) -> Caller:

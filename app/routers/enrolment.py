@@ -9,16 +9,16 @@ from fastapi import APIRouter, Header, Request, Response
 from app import openapi
 from app.bulk import BulkLimits, Line, read_bulk
 from app.errors import INVALID_FIELD, ProblemError
-from app.gallery.domain import EnrolledShot as Stored
 from app.gallery.domain import Enrolment
-from app.pipelines.enrolment import BulkItem, Outcome, enrol_batch
+from app.pipelines.enrolment import BulkItem, Outcome, Stored, enrol_batch
+from app.pipelines.gate import QualityGate
 from app.pipelines.reid import Crop, Embedded, ReidPipeline, Timings
 from app.routers.admission import carries, let_in
 from app.routers.deps import Reid, Running, parse_fields, problem_of, reply, upload_of
 from app.routers.reid import unit_rows
 from app.schemas.common import Name
 from app.schemas.enrolment import BulkEnrolled, BulkLine, BulkShot, EnrolOptions
-from app.schemas.galleries import Enrolled, EnrolledShot
+from app.schemas.galleries import CropQuality, Enrolled, EnrolledShot
 from app.uploads import read_body
 
 router = APIRouter(prefix="/galleries", tags=["enrolment"])
@@ -33,17 +33,24 @@ MAX_BULK_ITEMS = 1000
     **openapi.upload(EnrolOptions, Enrolled, files=("image",), status=201),
 )
 async def enrol(
-    request: Request, gallery: Name, identity: Name, reid: Reid, idempotency_key: IdempotencyKey = None
+    request: Request,
+    gallery: Name,
+    identity: Name,
+    reid: Reid,
+    runtime: Running,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Enrol 1..N crops of one person; the identity is created if it is new.
 
-    What is answered `created` is on disk. The same bytes sent again are the same shot (`duplicate`).
+    What is answered `created` is on disk. The same bytes sent again are the same shot (`duplicate`). Where the
+    gallery's `quality` is warn or reject, a shot tells how much of a person it shows; reject refuses those that show
+    too little.
     """
     upload = await upload_of(request)
     options = parse_fields(EnrolOptions, upload.fields)
-    await reid.in_store(reid.store.info, gallery)  # an unknown gallery should not cost a forward pass
+    info = await reid.in_store(reid.store.info, gallery)  # an unknown gallery should not cost a forward pass
     if options.embedding is None:
-        embedded = await reid.embed(upload.images())
+        embedded = await QualityGate(reid, runtime.pose, info.quality).embed(upload.images())
     elif upload.files:
         raise ProblemError(INVALID_FIELD, "send pictures or an embedding, not both", field="embedding")
     else:
@@ -75,13 +82,14 @@ async def enrol_many(
     is answered as a duplicate.
     """
     let_in(request)
-    await reid.in_store(reid.store.info, gallery)
+    gate = QualityGate(reid, runtime.pose, (await reid.in_store(reid.store.info, gallery)).quality)
+    gate.require_network()
     body = await read_body(request, runtime.upload_limits)
     limits = BulkLimits(MAX_BULK_ITEMS, runtime.settings.max_image_bytes, runtime.settings.max_body_bytes)
     content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     items = await asyncio.to_thread(_items, content_type, body, limits, reid.embedding_dim, _key(idempotency_key))
     carries(request, len(items))
-    outcomes = await enrol_batch(reid, gallery, items)
+    outcomes = await enrol_batch(gate, gallery, items)
     return reply(await _bulk_enrolled(request, reid, gallery, items, outcomes))
 
 
@@ -120,7 +128,8 @@ def _enrolled(request: Request, embedded: Embedded, enrolment: Enrolment) -> Enr
     for index, item in enumerate(embedded.items):
         if isinstance(item, Crop):
             shot = next(stored)
-            shots.append(EnrolledShot(index=index, status=shot.status, shot_id=shot.shot_id))
+            quality = CropQuality.of(item.visibility)
+            shots.append(EnrolledShot(index=index, status=shot.status, shot_id=shot.shot_id, quality=quality))
         else:
             shots.append(EnrolledShot(index=index, status="error", problem=problem_of(item, request)))
     return Enrolled(identity_id=enrolment.identity_id, shots=shots, gallery_version=enrolment.gallery_version)
@@ -137,7 +146,8 @@ async def _bulk_enrolled(
     for index, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
         identity_id = item.identity_id if isinstance(item, BulkItem) else None
         if isinstance(outcome, Stored):
-            shots.append(BulkShot(index=index, identity_id=identity_id, **vars(outcome)))
+            quality = CropQuality.of(outcome.visibility)
+            shots.append(BulkShot(index=index, identity_id=identity_id, quality=quality, **vars(outcome.shot)))
         else:
             problem = problem_of(outcome, request)
             shots.append(BulkShot(index=index, identity_id=identity_id, status="error", problem=problem))

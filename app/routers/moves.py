@@ -7,10 +7,11 @@ from app.access.callers import Scope
 from app.errors import INVALID_FIELD, ProblemError
 from app.routers.access import caller_of
 from app.routers.deps import Reid
+from app.routers.strict import StrictRoute
 from app.schemas.common import Name
 from app.schemas.galleries import Destination, Merge, Moved, NewName, SomeShots
 
-router = APIRouter(prefix="/galleries/{gallery}/identities/{identity}", tags=["galleries"])
+router = APIRouter(prefix="/galleries/{gallery}/identities/{identity}", tags=["galleries"], route_class=StrictRoute)
 
 
 @router.post(":rename", response_model=Moved, responses=openapi.PROBLEMS)

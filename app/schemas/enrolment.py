@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.schemas.common import Metadata, Name, Problem, json_text
+from app.schemas.galleries import CropQuality
 
 Numbers = Annotated[list[float] | list[list[float]] | None, BeforeValidator(json_text)]
 
@@ -46,6 +47,7 @@ class BulkShot(BaseModel):
     status: Literal["created", "duplicate", "error"]
     identity_id: str | None = Field(None, description="Absent where the line could not be read.")
     shot_id: str | None = None
+    quality: CropQuality | None = None
     problem: Problem | None = None
 
 

@@ -15,7 +15,7 @@ from app.cli import main
 from models.catalog import BUILDERS
 from models.checkpoint import Preprocessing
 from models.families import FAMILIES, Family
-from tests.app.conftest import ROOT
+from tests.app.forking import ROOT
 from tests.app.inside import inside
 from tests.app.pictures import encode, pattern
 

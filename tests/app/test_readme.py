@@ -10,7 +10,8 @@ import pytest
 
 from app.samples import sample_crops
 from app.settings import Settings
-from tests.app.conftest import ROOT, Server
+from tests.app.conftest import Server
+from tests.app.forking import ROOT
 
 README = (ROOT / "README.md").read_text()
 

@@ -112,3 +112,16 @@ def test_a_picture_that_came_as_text_is_told_how_to_send_it(client: httpx.Client
     response = client.post(URL, files=[("image", (None, "picture.jpg"))])
 
     assert "@picture.jpg" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/galleries"), ("PATCH", "/v1/galleries/default"), ("POST", "/v1/galleries/default/calibration")],
+)
+def test_a_key_that_comes_twice_is_refused_by_every_route(client: httpx.Client, method: str, path: str) -> None:
+    twice = b'{"label": "a", "name": "twice", "label": "b"}'
+
+    answer = client.request(method, path, content=twice, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-field")
+    assert answer.json()["field"] == "label"

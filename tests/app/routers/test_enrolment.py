@@ -5,6 +5,7 @@ import io
 import json
 import uuid
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -77,6 +78,13 @@ def test_a_zip_file_brings_its_pictures(client: httpx.Client, gallery: str) -> N
     [
         (b"PK no zip", "application/zip", 400, "malformed-request"),
         (zipped({"a.jpg": JPEGS[0]}), "application/zip", 400, "malformed-request"),
+        # Found by fuzzing: its directory asks for a later version of the format.
+        (
+            zipped({"a": b""}).replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\x7f"),
+            "application/zip",
+            400,
+            "malformed-request",
+        ),
         (
             zipped({"manifest.ndjson": bytes(120_000_000)}, zipfile.ZIP_DEFLATED),
             "application/zip",
@@ -87,7 +95,7 @@ def test_a_zip_file_brings_its_pictures(client: httpx.Client, gallery: str) -> N
         (b"{}\n" * 1001, "application/x-ndjson", 413, "too-many-images"),
         (b"{}", "text/plain", 415, "unsupported-media-type"),
     ],
-    ids=["no zip", "no manifest", "bomb", "empty", "too many", "text"],
+    ids=["no zip", "no manifest", "later zip", "bomb", "empty", "too many", "text"],
 )
 def test_a_bulk_body_that_cannot_be_used_is_refused(
     client: httpx.Client, gallery: str, body: bytes, content_type: str, status: int, kind: str
@@ -261,6 +269,47 @@ def test_labelled_pairs_calibrate_too_if_there_are_enough(client: httpx.Client, 
     assert (fitted["fitted_on"], fitted["genuine"], fitted["impostors"]) == ("labelled pairs", 50, 500)
     assert {few.status_code, none.status_code} == {422}
     assert few.json()["type"] == "/problems/too-few-comparisons"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"pairs": [{"similarity": 0.5, "same": True}] * 1500 + [{"similarity": 2, "same": True}]}, "pairs"),
+        ({"pairs": [{"similarity": 0.5}]}, "pairs"),
+        ({"pairs": "many"}, "pairs"),
+        ({"pair": []}, "pair"),
+        ({"pairs": [0] * 1_000_001}, "pairs"),
+    ],
+    ids=["one of many is wrong", "no truth", "no list", "unknown field", "too many"],
+)
+def test_pairs_that_are_none_are_refused(
+    client: httpx.Client, gallery: str, body: dict[str, object], field: str
+) -> None:
+    answer = client.post(f"{gallery}/calibration", json=body)
+
+    assert (answer.status_code, answer.json()["type"], answer.json()["field"]) == (
+        422,
+        "/problems/invalid-field",
+        field,
+    )
+
+
+def test_others_are_answered_while_many_pairs_are_read(client: httpx.Client, gallery: str) -> None:
+    pairs = [{"similarity": at / 200_000, "same": at % 2 == 0} for at in range(200_000)]
+    with ThreadPoolExecutor(1) as thread:
+        fitting = thread.submit(client.post, f"{gallery}/calibration", json={"pairs": pairs})
+        answered = 0
+        while not fitting.done():
+            answered += client.get("/healthz").status_code == 200
+
+    assert fitting.result().json()["genuine"] == 100_000
+    assert answered > 2
+
+
+def test_a_calibration_of_another_content_type_is_refused(client: httpx.Client, gallery: str) -> None:
+    answer = client.post(f"{gallery}/calibration", content=b"a,b", headers={"Content-Type": "text/csv"})
+
+    assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsupported-media-type")
 
 
 def test_filters_are_json_and_leave_out_what_they_name(client: httpx.Client, gallery: str) -> None:
