@@ -74,6 +74,11 @@ async def _quota(request: Request, error: Exception) -> Response:
 
 async def _overloaded(request: Request, error: Exception) -> Response:
     assert isinstance(error, OverloadedError)
+    return refusal(request, error)
+
+
+def refusal(request: Request, error: OverloadedError) -> Response:
+    """The response to a request for which there is no room."""
     seconds = math.ceil(error.retry_after)
     kind = errors.TOO_MANY_REQUESTS if error.reason == "client" else errors.OVERLOADED
     detail = f"{OVERLOAD_DETAILS[error.reason].format(error.limit)}; try again in {seconds} s"

@@ -15,10 +15,10 @@ from app.edge.bodies import Bodies
 from app.edge.failures import Failures
 from app.edge.methods import METHODS
 from app.gallery.errors import GalleryError
-from app.handlers import install_handlers
+from app.handlers import install_handlers, refusal
 from app.routers import calibration, enrolment, gait, galleries, health, inference, moves, pose, reid
 from app.routers.access import KEYS, needs, needs_by_method
-from app.routers.admission import DEADLINE, Stays
+from app.routers.admission import DEADLINE, Overflow, Stays
 from app.routers.queries import KNOWN_QUERY
 from app.runtime import open_runtime
 from app.settings import Settings
@@ -68,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
     app.add_middleware(Observed, metrics=metrics, tracer=tracer)
+    app.add_middleware(Overflow, refuse=refusal)
     app.add_middleware(Answers, is_leaving=lambda: app.state.leaving)
     app.add_middleware(RequestIds)
     _include(app, reid.router, *KEYS)

@@ -3,17 +3,22 @@
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.engine.admission import Place
+from app.engine.refusals import DeadlineError, OverloadedError
 from app.engine.terms import Terms, current_terms, set_terms
 from app.errors import INVALID_FIELD, ProblemError
 
 DEADLINE = "X-Deadline-Ms"
 MAX_DEADLINE_MS = 3_600_000
+OF_REID = frozenset(prefix + path for prefix in ("", "/v1") for path in ("/reid/embed", "/reid/query", "/reid/verify"))
+OF_OTHERS = frozenset(prefix + path for prefix in ("", "/v1") for path in ("/pose", "/gait/age"))
 
 
 @dataclass
@@ -23,6 +28,41 @@ class Stay:
     place: Place
     watcher: asyncio.Task[None] | None = None
     abandoned: bool = False
+
+
+class Overflow:
+    """Turns requests for inference away before anything else is done for them, while there is no room for anybody.
+
+    Under overload nearly all are, and what that costs is taken from those who are served.
+
+    Args:
+        app: what serves the others.
+        refuse: the response to one that is turned away.
+    """
+
+    def __init__(self, app: ASGIApp, refuse: Callable[[Request, OverloadedError], Response]) -> None:
+        self._app, self._refuse = app, refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in OF_REID | OF_OTHERS:
+            request = Request(scope)
+            try:
+                _look_for_room(request)
+            except OverloadedError as error:
+                await self._refuse(request, error)(scope, receive, send)
+                return
+            except (DeadlineError, ProblemError):
+                pass  # told once it is known who asks
+        await self._app(scope, receive, send)
+
+
+def _look_for_room(request: Request) -> None:
+    runtime, terms = request.app.state.runtime, Terms(deadline=_deadline(request.headers.get(DEADLINE)))
+    admission = runtime.operations.admission
+    admission.check(terms, 1, 0, Place(admission, terms.caller))
+    if request.scope["path"] in OF_REID:
+        runtime.reid.admit(1, terms)
 
 
 class Stays:

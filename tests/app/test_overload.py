@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
@@ -17,7 +18,12 @@ JPEG = sample_crops(1, 1)[0].jpeg
 EMBED = "/v1/reid/embed"
 
 
-def test_refusals_come_at_once_and_all_that_is_let_in_is_answered(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("in_all", "status", "problem"), [(6, 503, "overloaded"), (12, 429, "too-many-requests")], ids=["all", "one client"]
+)
+def test_refusals_come_at_once_and_all_that_is_let_in_is_answered(
+    tmp_path: Path, in_all: int, status: int, problem: str
+) -> None:
     order: list[int] = []
 
     async def send(client: httpx.AsyncClient) -> httpx.Response:
@@ -33,15 +39,17 @@ def test_refusals_come_at_once_and_all_that_is_let_in_is_answered(tmp_path: Path
         assert (await client.get("/readyz")).status_code == 200
         return answers
 
-    answers = inside(tmp_path, visit, max_waiting=6, max_waiting_per_client=6)
+    answers = inside(tmp_path, visit, max_waiting=in_all, max_waiting_per_client=6)
 
     counts = Counter(answer.status_code for answer in answers)
-    assert set(counts) == {200, 429}
+    assert set(counts) == {200, status}
     assert counts[200] >= 6
     assert answers[-1].status_code == 200  # it recovers at once
-    assert order[:100] == [429] * 100  # before the first forward pass is over
-    refused = next(answer for answer in answers if answer.status_code == 429)
-    assert refused.json()["type"] == "/problems/too-many-requests"
+    assert order[:100] == [status] * 100  # before the first forward pass is over
+    refused = next(answer for answer in answers if answer.status_code == status)
+    assert refused.json()["type"] == f"/problems/{problem}"
+    assert refused.json()["request_id"] == refused.headers["x-request-id"]
+    assert refused.headers["x-content-type-options"] == "nosniff"
     assert int(refused.headers["retry-after"]) >= 1
 
 
