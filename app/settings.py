@@ -89,9 +89,9 @@ class Settings(BaseSettings):
     max_batch: int = Field(
         0, ge=0, le=256, description="Crops in one forward pass; 0 tries at each start which size is the fastest."
     )
-    max_waiting: int = Field(256, ge=1, description="Crops that may be inside at once; beyond, callers get 503.")
+    max_waiting: int = Field(96, ge=1, description="Crops that may be inside at once; beyond, callers get 503.")
     max_waiting_per_client: int = Field(
-        192, ge=1, description="Those of one client address; beyond, it gets 429. A single request always fits."
+        72, ge=1, description="Those of one client address; beyond, it gets 429. A single request always fits."
     )
     max_waiting_bytes: int = Field(
         1_000_000_000, ge=1, description="Bytes of request bodies inside at once, and of prepared items."

@@ -13,6 +13,9 @@ from pydantic import ValidationError
 from app.commands.console import fail, say
 from app.settings import Settings
 
+BACKLOG = 4096
+"""Connections that the kernel keeps until they are looked at; one that it drops tries again after a second or more."""
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
@@ -54,6 +57,7 @@ def serve(
         http=guarded_protocol(settings.patience_seconds),
         ws="none",
         timeout_keep_alive=settings.keep_alive_seconds,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=settings.finish_seconds,
         server_header=False,
     )
