@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: setup serve demo test test-all check bench docs contract fuzz rolling soak
+.PHONY: setup serve demo test fast test-all check bench docs contract fuzz rolling soak
 
 setup: $(VENV)/.installed ## virtual environment with the pinned packages
 
@@ -45,6 +45,12 @@ test: check ## check, then every test but the slow ones
 	$(PYTEST) -m "not slow"
 	$(BIN)/python -m tests.fuzz --inputs 50000
 	$(BIN)/python -m benchmarks.soak --minutes 3
+
+UNITS := tests/models tests/training tests/benchmarks tests/app/access tests/app/edge tests/app/engine tests/app/gallery \
+	tests/app/pipelines tests/app/telemetry
+
+fast: check ## check, then what needs no server: for while you work
+	$(PYTEST) -m "not slow" $(UNITS)
 
 test-all: check ## every test this machine can run
 	$(PYTEST)
