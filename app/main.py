@@ -65,10 +65,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Bodies, max_bytes=settings.max_body_bytes, patience_seconds=settings.patience_seconds)
     app.add_middleware(Access, doorway=lambda: app.state.runtime.doorway)
     app.add_middleware(Failures)
-    if settings.cors_origins:
-        _allow_origins(app, settings.cors_origins)
     app.add_middleware(Observed, metrics=metrics, tracer=tracer)
     app.add_middleware(Overflow, refuse=refusal)
+    if settings.cors_origins:
+        _allow_origins(app, settings.cors_origins)
     app.add_middleware(Answers, is_leaving=lambda: app.state.leaving)
     app.add_middleware(RequestIds)
     _include(app, reid.router, *KEYS)

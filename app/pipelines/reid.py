@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.engine.batcher import Batcher
-from app.engine.terms import Terms
 from app.engine.together import together
 from app.errors import ProblemError
 from app.gallery.domain import Enrolment, NewShot, Ranking, Search
@@ -124,17 +123,13 @@ class ReidPipeline:
         self._embedder, self._batcher = embedder, batcher
         self._preparing, self._waiting_on_disk, self._limits = preparing, waiting_on_disk, limits
 
-    def admit(self, count: int, terms: Terms | None = None) -> None:
-        """Check that `count` more crops would be embedded in time; errors are those of `Batcher.admit`."""
-        self._batcher.admit(count, terms)
-
     async def embed(self, files: Sequence[bytes], field: str = "image") -> Embedded:
         """Embed encoded pictures of persons.
 
         Raises:
             OverloadedError: too much is waiting.
         """
-        self.admit(len(files))
+        self._batcher.admit(len(files))
         started, timings = time.perf_counter(), Timings()
         items = await together(*(self._embed_one(file, field, timings) for file in files))
         timings.total = milliseconds_since(started)

@@ -11,14 +11,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.engine.admission import Place
-from app.engine.refusals import DeadlineError, OverloadedError
-from app.engine.terms import Terms, current_terms, set_terms
+from app.engine.refusals import OverloadedError
+from app.engine.terms import ANYBODY, Terms, current_terms, set_terms
 from app.errors import INVALID_FIELD, ProblemError
 
 DEADLINE = "X-Deadline-Ms"
 MAX_DEADLINE_MS = 3_600_000
-OF_REID = frozenset(prefix + path for prefix in ("", "/v1") for path in ("/reid/embed", "/reid/query", "/reid/verify"))
-OF_OTHERS = frozenset(prefix + path for prefix in ("", "/v1") for path in ("/pose", "/gait/age"))
+INFERENCE = frozenset(
+    prefix + path
+    for prefix in ("", "/v1")
+    for path in ("/reid/embed", "/reid/query", "/reid/verify", "/pose", "/gait/age")
+)
+"""Where most requests for inference go; others are refused a little later, by `let_in`."""
 
 
 @dataclass
@@ -45,24 +49,14 @@ class Overflow:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in OF_REID | OF_OTHERS:
-            request = Request(scope)
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in INFERENCE:
+            admission = scope["app"].state.runtime.operations.admission
             try:
-                _look_for_room(request)
+                admission.check(ANYBODY, 1, 0, Place(admission, ANYBODY.caller))
             except OverloadedError as error:
-                await self._refuse(request, error)(scope, receive, send)
+                await self._refuse(Request(scope), error)(scope, receive, send)
                 return
-            except (DeadlineError, ProblemError):
-                pass  # told once it is known who asks
         await self._app(scope, receive, send)
-
-
-def _look_for_room(request: Request) -> None:
-    runtime, terms = request.app.state.runtime, Terms(deadline=_deadline(request.headers.get(DEADLINE)))
-    admission = runtime.operations.admission
-    admission.check(terms, 1, 0, Place(admission, terms.caller))
-    if request.scope["path"] in OF_REID:
-        runtime.reid.admit(1, terms)
 
 
 class Stays:
