@@ -88,12 +88,12 @@ def decode_dark(heatmaps: Tensor, sigma: float = 2.0) -> tuple[Tensor, Tensor]:
         sigma: standard deviation of the training target, in heatmap pixels.
     """
     points, scores = positive_peaks(heatmaps)
-    logarithm = _smooth(heatmaps.to(points.dtype), sigma).clamp(min=1e-10).log()
-    left, middle, right = (_neighbours(logarithm, points, dx) for dx in (-1, 0, 1))  # each: above, level, below
-    gradient_x, gradient_y = (right[1] - left[1]) / 2, (middle[2] - middle[0]) / 2
-    curvature_x = right[1] - 2 * middle[1] + left[1]
-    curvature_y = middle[2] - 2 * middle[1] + middle[0]
-    twist = (right[2] - right[0] - left[2] + left[0]) / 4
+    logarithm = _smooth_around(heatmaps.to(points.dtype), points, sigma).clamp(min=1e-10).log()
+    above, level, below = (row.unbind(dim=2) for row in logarithm.unbind(dim=2))  # each: left, middle, right
+    gradient_x, gradient_y = (level[2] - level[0]) / 2, (below[1] - above[1]) / 2
+    curvature_x = level[2] - 2 * level[1] + level[0]
+    curvature_y = below[1] - 2 * level[1] + above[1]
+    twist = (below[2] - above[2] - below[0] + above[0]) / 4
     determinant = curvature_x * curvature_y - twist.square()
     is_top = (determinant > 0) & (curvature_x < 0) & _within(points, heatmaps, first=1)[..., 0] & (scores > 0)
     step_x = twist * gradient_y - curvature_y * gradient_x
@@ -142,11 +142,21 @@ def _neighbours(heatmaps: Tensor, points: Tensor, dx: int) -> tuple[Tensor, Tens
     return above, level, below
 
 
-def _smooth(heatmaps: Tensor, sigma: float) -> Tensor:
+def _smooth_around(heatmaps: Tensor, points: Tensor, sigma: float) -> Tensor:
+    """The maps, smoothed by a Gaussian, at each point and its eight neighbours: (B, K, 3, 3), by row and column.
+
+    Nine pixels of a map are wanted, so the others are not smoothed.
+    """
+    height, width = heatmaps.shape[2:]
+    x, y = points.unbind(dim=2)
+    return _gaussians(y, height, sigma) @ heatmaps @ _gaussians(x, width, sigma).mT
+
+
+def _gaussians(centres: Tensor, size: int, sigma: float) -> Tensor:
+    """Gaussians, cut at three sigma, of the pixels before, at and after each centre (B, K): weights (B, K, 3, size)."""
     radius = math.ceil(3 * sigma)
-    offsets = torch.arange(-radius, radius + 1, device=heatmaps.device, dtype=heatmaps.dtype)
-    kernel = torch.softmax(-offsets.square() / (2 * sigma**2), dim=0)
-    maps = heatmaps.flatten(0, 1)[:, None]
-    maps = F.conv2d(maps, kernel.view(1, 1, 1, -1), padding=(0, radius))
-    maps = F.conv2d(maps, kernel.view(1, 1, -1, 1), padding=(radius, 0))
-    return maps.view_as(heatmaps)
+    offsets = torch.arange(-radius, radius + 1, device=centres.device, dtype=centres.dtype)
+    whole = (-offsets.square() / (2 * sigma**2)).exp().sum()
+    pixels = torch.arange(size, device=centres.device, dtype=centres.dtype)
+    distances = pixels - (centres[..., None] + offsets[radius - 1 : radius + 2])[..., None]
+    return (-distances.square() / (2 * sigma**2)).exp() * (distances.abs() <= radius) / whole
