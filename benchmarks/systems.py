@@ -64,7 +64,7 @@ def start_system(name: str, job: Job) -> Served:
     settings = {
         "weights_dir": job.weights_dir,
         "gait_models": "",
-        "runtime": "auto" if job.plain else "torch",
+        "runtime": job.runtime,
         "precision": job.precision,
         "threads": str(job.threads),
         "max_batch": str(job.max_batch),

@@ -74,7 +74,9 @@ def own_runtimes(networks: Sequence[Fresh], peer: str, rounds: int, seconds: flo
         with tempfile.TemporaryDirectory() as folder:
             write_fresh(fresh, Path(folder))
             write_fresh(TINY, Path(folder), name="tiny")
-            job = Job(folder, family_of(fresh.network).task, threads=threads, max_batch=MAX_BATCH, plain=True)
+            job = Job(
+                folder, family_of(fresh.network).task, threads=threads, max_batch=MAX_BATCH, runtime="auto", plain=True
+            )
             for _ in range(rounds):
                 for name, measured in results.items():
                     _measure(name, job, fresh, measured, (8, 1), seconds)

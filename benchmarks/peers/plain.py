@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ from app.samples import HEIGHT, WIDTH
 from models.checkpoint import Checkpoint, load_network, read_manifest
 from models.predictors.pose import PoseEstimator, pose_estimator
 from models.predictors.reid import PersonEmbedder
-from models.runtimes.torch import Precision, open_torch
+from models.runtimes.cache import FileCache
+from models.runtimes.selection import Precision, RuntimeOptions, accelerate
 
 VARIABLE = "BENCHMARK_JOB"
 CPU = torch.device("cpu")
@@ -37,8 +39,8 @@ class Job:
         threads: of a forward pass.
         max_batch: items in one.
         precision: of it.
-        plain: a peer computes the network as its paper writes it, in eager PyTorch, and Gaitkeeper in its own runtimes;
-            otherwise both as Gaitkeeper's torch runtime does.
+        runtime: that computes the network; "auto" is the fastest that Gaitkeeper has.
+        plain: a peer computes the network as its paper writes it instead, in eager PyTorch.
     """
 
     weights_dir: str
@@ -47,6 +49,7 @@ class Job:
     threads: int = 1
     max_batch: int = 8
     precision: Precision = "fp32"
+    runtime: Literal["auto", "torch"] = "torch"
     plain: bool = False
 
     def environment(self) -> dict[str, str]:
@@ -69,7 +72,8 @@ class Plain:
         if job.plain:
             network = _as_written(checkpoint, folder)
         else:
-            network = open_torch(load_network(checkpoint, folder), CPU, job.precision)
+            options = RuntimeOptions(CPU, job.runtime, job.precision, job.threads)
+            network = accelerate(load_network(checkpoint, folder), checkpoint, options, FileCache(folder / "cache"))
         self._plain, self._network = job.plain, network
         self._predictor = predictor(checkpoint, network)
 
