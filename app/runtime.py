@@ -45,6 +45,7 @@ from models.predictors.gait import AgeEstimator, age_estimator
 from models.predictors.pose import PoseEstimator, pose_estimator
 from models.predictors.reid import PersonEmbedder
 from models.runtimes.cache import FileCache
+from models.runtimes.cores import use_one_core
 from models.runtimes.selection import RuntimeOptions, accelerate
 
 DEFAULT_GALLERY = "default"
@@ -122,7 +123,7 @@ async def open_pose(settings: Settings, machine: Machine | None = None) -> Async
             waiting = 2 * MAX_PERSONS * in_progress + 1
             capacity = _capacity(settings, waiting, machine)
             networks[checkpoint.name] = await stack.enter_async_context(_serve_pose(settings, checkpoint, capacity))
-        workers = FairExecutor(settings.prepare_workers, "pose")
+        workers = FairExecutor(settings.prepare_workers, "pose", use_one_core)
         stack.callback(workers.shutdown)
         detector = await asyncio.to_thread(_detector, settings)
         yield PosePipeline(networks, detector, workers, _image_limits(settings), settings.max_waiting, in_progress)
@@ -140,7 +141,7 @@ async def open_gait(settings: Settings, machine: Machine | None = None) -> Async
         for checkpoint in _checkpoints(settings, "gait", settings.gait_models):
             capacity = _capacity(settings, settings.max_waiting, machine)
             networks[checkpoint.name] = await stack.enter_async_context(_serve_gait(settings, checkpoint, capacity))
-        workers = FairExecutor(settings.prepare_workers, "gait")
+        workers = FairExecutor(settings.prepare_workers, "gait", use_one_core)
         stack.callback(workers.shutdown)
         yield GaitPipeline(networks, workers, _walk_limits(settings), _video_limits(settings))
 
@@ -188,7 +189,7 @@ def load_embedder(checkpoint: Checkpoint, weights_dir: Path) -> tuple[PersonEmbe
 def _reid_pipeline(
     settings: Settings, network: ServedNetwork[PersonEmbedder], store: GalleryStore, stack: AsyncExitStack
 ) -> ReidPipeline:
-    preparing = FairExecutor(settings.prepare_workers, "prepare")
+    preparing = FairExecutor(settings.prepare_workers, "prepare", use_one_core)
     waiting_on_disk = ThreadPoolExecutor(8, "gallery")
     stack.callback(preparing.shutdown)
     stack.callback(waiting_on_disk.shutdown)

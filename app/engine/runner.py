@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from app.engine.preparing import FairExecutor
+from models.runtimes.cores import use_cores
 
 
 class Predictor(Protocol):
@@ -32,7 +33,7 @@ class Runner:
 
     def __init__(self, predictor: Predictor, device: torch.device, threads: int = 0) -> None:
         self._predictor, self._device = predictor, device
-        self._thread = FairExecutor(1, "runner", partial(_set_threads, threads))
+        self._thread = FairExecutor(1, "runner", partial(use_cores, threads))
 
     async def run(self, items: Sequence[Tensor]) -> list[Tensor]:
         """Run items of one shape as one batch; one row each, on the CPU."""
@@ -56,11 +57,6 @@ class Runner:
 def bucket(items: int) -> int:
     """The power of two that a batch of so many items is padded to."""
     return 1 << (items - 1).bit_length()
-
-
-def _set_threads(threads: int) -> None:
-    if threads:
-        torch.set_num_threads(threads)
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -20,6 +19,7 @@ from models.runtimes import exporting
 from models.runtimes.agreement import agreement
 from models.runtimes.cache import FileCache
 from models.runtimes.compiled import CompiledNetwork, RuntimeUnusableError
+from models.runtimes.cores import usable_cores
 from models.runtimes.exporting import Shape, export_onnx
 from models.runtimes.onnxruntime import open_onnxruntime
 from models.runtimes.openvino import open_openvino
@@ -35,8 +35,8 @@ DIGITS = 16
 
 # The fastest first, in fp32 on a CPU, as `python -m benchmarks runtimes` measures; one that is not installed is passed.
 FASTEST: dict[str, tuple[RuntimeName, ...]] = {
-    "hrnet_*": ("openvino", "onnxruntime"),
-    "*": ("onnxruntime", "openvino"),
+    "rga_*": ("onnxruntime", "openvino"),
+    "*": ("openvino", "onnxruntime"),
 }
 
 
@@ -121,7 +121,7 @@ def _open(
 ) -> nn.Module:
     if name == "torch":
         return open_torch(network, options.device, options.precision)
-    shape, threads = input_shape(checkpoint), options.threads or _cores()
+    shape, threads = input_shape(checkpoint), options.threads or usable_cores()
     key = f"{checkpoint.name}-{_digest(checkpoint)}"
     # What earlier weights or releases left behind: tens of megabytes each.
     files.forget(re.compile(rf"{re.escape(checkpoint.name)}-[0-9a-f]{{{DIGITS}}}[.-].*"), but=key)
@@ -144,8 +144,3 @@ def _digest(checkpoint: Checkpoint) -> str:
     facts = [checkpoint.sha256, checkpoint.network, checkpoint.arguments, input_shape(checkpoint), torch.__version__]
     code = hashlib.sha256(b"".join([*sources, Path(exporting.__file__).read_bytes()])).hexdigest()
     return hashlib.sha256(json.dumps([*facts, code], sort_keys=True).encode()).hexdigest()[:DIGITS]
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
