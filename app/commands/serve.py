@@ -37,11 +37,13 @@ def serve(
     # Torch and the web stack take seconds to import; --help should not wait for them.
     import uvicorn
 
+    from app.edge.process import begin
     from app.edge.protocol import guarded_protocol
     from app.edge.server import LeavingServer
     from app.main import create_app
     from app.telemetry.logs import configure_logging
 
+    begin()
     configure_logging(settings.log_level, settings.log_format)
     signal.signal(signal.SIGTERM, _leave)
     try:

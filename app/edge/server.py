@@ -1,6 +1,5 @@
 """The server's beginning and end: told to end, it is not ready, serves on for a while, finishes and leaves."""
 
-import gc
 import signal
 import socket
 import time
@@ -8,6 +7,8 @@ from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+
+from app.edge.process import settle
 
 
 class LeavingServer(uvicorn.Server):
@@ -27,9 +28,7 @@ class LeavingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
         await super().startup(sockets)
-        # What is here by now stays: a full collection that went through all of it would halt every request.
-        gc.collect()
-        gc.freeze()
+        settle()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks the process to end."""
