@@ -14,8 +14,6 @@ from models.runtimes.openvino import import_openvino
 
 Forward: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
-INSTALL = "pip install 'gaitkeeper[runtimes]'"
-
 
 def load_exported(path: Path) -> Forward:
     """Open a network of one input and take its first output; several threads may call it at once.
@@ -34,7 +32,7 @@ def load_exported(path: Path) -> Forward:
     try:
         return loaders[path.suffix](path)
     except (ImportError, RuntimeUnusableError) as error:
-        raise DetectorError(f"{path.name} needs a runtime that is not installed: {INSTALL} ({error})") from error
+        raise DetectorError(f"{path.name} needs a runtime that is not installed: {error}") from error
     except Exception as error:  # each runtime has errors of its own, without a common base
         raise DetectorError(f"{path} cannot be opened: {_first_line(error)}") from error
 

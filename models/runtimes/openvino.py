@@ -18,9 +18,6 @@ from models.runtimes.exporting import Shape
 
 Precision = Literal["fp32", "bf16"]
 
-# Graphs of fixed size are faster, but each holds its own copy of the weights: one for the size where it matters most.
-ALONE, ANY = 1, -1
-
 
 def open_openvino(
     onnx: Callable[[], bytes], shape: Shape, threads: int, precision: Precision, cache: FileCache, key: str
@@ -45,26 +42,18 @@ def open_openvino(
     core = openvino.Core()
     config = _config(threads, precision)
 
-    def load(batch: int, name: str) -> Any:  # noqa: ANN401
-        def compile_() -> bytes:
-            model = core.read_model(onnx())
-            model.reshape([batch, *shape])
-            compiled: io.BytesIO = core.compile_model(model, "CPU", config).export_model()
-            return compiled.getvalue()
-
-        return core.import_model(
-            cache.fetch(f"{key}-{_compiler(core)}-{precision}-{name}.openvino", compile_), "CPU", config
-        )
+    def compile_() -> bytes:
+        model = core.read_model(onnx())
+        # Graphs of fixed sizes are no faster, and each would hold its own copy of the weights.
+        model.reshape([-1, *shape])
+        compiled: io.BytesIO = core.compile_model(model, "CPU", config).export_model()
+        return compiled.getvalue()
 
     try:
-        graphs = {batch: _Requests(load(batch, name)) for batch, name in ((ALONE, "alone"), (ANY, "any"))}
+        compiled = cache.fetch(f"{key}-{_compiler(core)}-{precision}.openvino", compile_)
+        return _Requests(core.import_model(compiled, "CPU", config))
     except RuntimeError as error:
         raise RuntimeUnusableError(f"OpenVINO cannot compile the network: {error}") from error
-
-    def run(images: FloatArray) -> list[FloatArray]:
-        return graphs[ALONE if len(images) == 1 else ANY](images)
-
-    return run
 
 
 def write_ir(onnx: bytes, path: Path) -> Path:
@@ -108,7 +97,7 @@ def import_openvino() -> ModuleType:
     try:
         openvino = importlib.import_module("openvino")
     except ImportError as error:
-        raise RuntimeUnusableError("OpenVINO is not installed; pip install 'gaitkeeper[runtimes]'") from error
+        raise RuntimeUnusableError("OpenVINO is not installed; pip install openvino") from error
     return openvino
 
 
