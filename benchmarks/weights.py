@@ -31,7 +31,8 @@ class Fresh:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-RESNET_50 = Fresh("ResNet-50", "resnet18_bnneck", (256, 128), {"depths": (3, 4, 6, 3), "bottleneck": True})
+RESNET_50 = Fresh("ResNet-50, 256x128", "resnet18_bnneck", (256, 128), {"depths": (3, 4, 6, 3), "bottleneck": True})
+COMPACT = Fresh("ResNet-18 of width 48, 128x64", "resnet18_bnneck", (128, 64), {"width": 48, "input_size": (128, 64)})
 RGA_SC = Fresh("RGA-SC ResNet-50", "rga_sc_resnet50")
 RRID = Fresh("RRID", "rrid_resnet50")
 HRNET_W32 = Fresh("HRNet-W32", "hrnet_w32_pose", arguments={"num_keypoints": 17})
