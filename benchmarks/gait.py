@@ -1,7 +1,7 @@
-"""Gait: silhouettes to gait energy images against a plain loop, the network, and whole videos."""
+"""Gait: silhouettes to gait energy images against a plain loop, the network, whole videos, and rendered walkers."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -13,9 +13,10 @@ from benchmarks.gait_video import on_videos
 from benchmarks.timing import compare
 from models.gait.gei import gait_energy_image
 from models.predictors.gait import AgeEstimator
+from training.gait_sets import render_geis
 from training.walker import render_walk
 
-WALKS = 8
+WALKS, WALKERS = 8, 60
 # Bodies become about as high as those of CASIA-A, whose pictures are of the same size.
 CANVAS = (160, 120)
 CLOSING = np.ones((19, 7), np.uint8)
@@ -44,6 +45,8 @@ def run() -> Iterator[str]:
         yield f"| GL-CNN {size[0]}x{size[1]}, with the mirrored image | {1000 * _network_seconds(size):.1f} |"
     yield ""
     yield from on_videos()
+    yield ""
+    yield from _rendering()
     cv2.setNumThreads(threads[0])
     torch.set_num_threads(threads[1])
 
@@ -60,6 +63,23 @@ def _compared(label: str, walks: Sequence[Silhouettes]) -> str:
     apart = np.mean([np.abs(one_by_one(walk) - gait_energy_image(walk).image).mean() for walk in walks])
     speeds = f"{frames / measured.a:.0f} | {frames / measured.b:.0f} | {measured.ratio:.1f}"
     return f"| {label}, {width} x {height} | {frames} | {speeds} | {apart:.3f} |"
+
+
+def _rendering() -> Iterator[str]:
+    """What a core makes of the walkers that networks are trained on: 1.6 to 3.2 strides, 25 frames a second."""
+    numbers = range(WALKERS)
+    frames = np.mean([len(render_walk(1, number, noisy=False).silhouettes) for number in numbers])
+    height, width = render_walk(1).silhouettes.shape[1:]
+    yield f"| rendered walks, {height} x {width}, {frames:.0f} frames on average | walks/s of one thread |"
+    yield "| --- | --- |"
+    ways: dict[str, Callable[[], object]] = {
+        "with the faults of background subtraction": lambda: [render_walk(1, number) for number in numbers],
+        "without": lambda: [render_walk(1, number, noisy=False) for number in numbers],
+        "with them, to a gait energy image of 64x44, as training does": lambda: render_geis(1, numbers, (64, 44)),
+    }
+    for label, way in ways.items():
+        seconds = compare(way, lambda: None, clock=time.thread_time).a
+        yield f"| {label} | {WALKERS / seconds:.0f} |"
 
 
 def _network_seconds(size: tuple[int, int]) -> float:

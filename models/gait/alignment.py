@@ -1,19 +1,22 @@
 """Bodies of any size and place to silhouettes of one height, with the upper body in the middle."""
 
-from typing import Any
+import math
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.gait.layout import columns_first, frames_first
 from models.gait.silhouettes import Bodies, Silhouettes
 
 SIZE = (128, 88)
 UPPER_ROWS = SIZE[0] // 2
 # At a height of 128: what is smaller is a gap of background subtraction, not one between the legs or the arms.
 CLOSING = (9, 3)
-# OpenCV cannot sample pictures with more rows than a signed short can count.
-MAX_REMAP_ROWS = 32_000
+# That OpenCV takes at once. More do not stay in the processor's cache, and it counts columns with 16 bits, ...
+FRAMES_AT_ONCE = 24
+# ... those of what it samples from with 15.
+MAX_COLUMNS = 32_000
 ROW_CENTRES, COLUMN_CENTRES = (np.arange(size, dtype=np.float32) + 0.5 for size in SIZE)
 
 Floats = NDArray[np.float32]
@@ -27,14 +30,23 @@ def align_bodies(bodies: Bodies) -> Silhouettes:
     Returns:
         (N, 128, 88) bool.
     """
-    # All frames are one tall picture to OpenCV, with room between them for gaps to be closed.
-    tall = np.zeros((len(bodies.windows), SIZE[0] + CLOSING[0], SIZE[1] + 2 * CLOSING[1]), bool)
-    at_once = max(1, MAX_REMAP_ROWS // bodies.windows.shape[1])
-    for start in range(0, len(tall), at_once):
+    count, boxes = len(bodies.windows), bodies.boxes.astype(np.float32)
+    scales = (boxes[:, 3] - boxes[:, 1]) / np.float32(SIZE[0])
+    middles = _upper_body_column(bodies.windows, boxes[:, 1], boxes[:, 3])
+    used = _used_columns(boxes, middles, scales)
+    x = middles + scales * (COLUMN_CENTRES[used, None] - SIZE[1] / 2) - 0.5
+    y = boxes[:, 1, None] + scales[:, None] * ROW_CENTRES - 0.5
+    # All frames side by side are one picture to OpenCV, with room between them for gaps to be closed. Their columns are
+    # its rows: it is several times as fast in few long rows as in many short ones.
+    room = np.zeros((len(x) + 2 * CLOSING[1], count, SIZE[0] + CLOSING[0]), bool)
+    at_once = max(1, min(FRAMES_AT_ONCE, MAX_COLUMNS // bodies.windows.shape[1]))
+    for start in range(0, count, at_once):
         part = slice(start, start + at_once)
-        scaled = _scale(bodies.windows[part], bodies.boxes[part].astype(np.float32))
-        np.greater_equal(scaled, 128, out=_inside(tall)[part])
-    return _fill(tall)
+        scaled = _sample(bodies.windows[part], x[:, part], y[part])
+        np.greater_equal(scaled, 128, out=room[CLOSING[1] : -CLOSING[1], part, CLOSING[0] :])
+    aligned = np.zeros((count, *SIZE), bool)
+    aligned[:, :, used] = _filled(room)
+    return aligned
 
 
 def agreement(aligned: Silhouettes) -> NDArray[np.float64]:
@@ -45,19 +57,22 @@ def agreement(aligned: Silhouettes) -> NDArray[np.float64]:
     return np.asarray(both / (upper.sum(axis=1) + usual.sum() - both), np.float64)
 
 
-def _scale(windows: Silhouettes, boxes: Floats) -> NDArray[np.uint8]:
-    """(N, 128, 88), 255 where the body is; all windows are one tall picture to OpenCV."""
+def _used_columns(boxes: Floats, middles: Floats, scales: Floats) -> slice:
+    """Of the 88 columns those that some body reaches."""
+    first = ((boxes[:, 0] - middles) / scales).min() + SIZE[1] / 2
+    last = ((boxes[:, 2] - middles) / scales).max() + SIZE[1] / 2
+    return slice(max(0, math.floor(first) - 1), min(SIZE[1], math.ceil(last) + 1))
+
+
+def _sample(windows: Silhouettes, x: Floats, y: Floats) -> NDArray[np.uint8]:
+    """(W, N, 128), 255 where the body is, at columns x (W, N) and rows y (N, 128) of the windows."""
     count, height, width = windows.shape
-    tops, bottoms = boxes[:, 1], boxes[:, 3]
-    pixel = (bottoms - tops) / SIZE[0]
-    rows = tops[:, None] + pixel[:, None] * ROW_CENTRES - 0.5
-    rows = np.clip(rows, 0, height - 1) + np.arange(0, count * height, height, dtype=np.float32)[:, None]
-    middles = _upper_body_column(windows, tops, bottoms)
-    columns = middles[:, None] + pixel[:, None] * (COLUMN_CENTRES - SIZE[1] / 2) - 0.5
-    x = np.broadcast_to(columns[:, None], (count, *SIZE)).reshape(-1, SIZE[1])
-    y = np.broadcast_to(rows[:, :, None], (count, *SIZE)).reshape(-1, SIZE[1])
-    stacked = windows.reshape(-1, width).view(np.uint8) * np.uint8(255)
-    return np.asarray(cv2.remap(stacked, x, y, cv2.INTER_LINEAR), np.uint8).reshape(count, *SIZE)
+    ahead = np.arange(0, count * height, height, dtype=np.float32)[:, None]
+    along = (np.clip(y, 0, height - 1) + ahead).ravel()
+    across = x.repeat(SIZE[0], axis=1)
+    source = columns_first(windows).reshape(width, -1) * np.uint8(255)
+    scaled = cv2.remap(source, np.broadcast_to(along, across.shape), across, cv2.INTER_LINEAR)
+    return np.asarray(scaled, np.uint8).reshape(*x.shape, SIZE[0])
 
 
 def _upper_body_column(windows: Silhouettes, tops: Floats, bottoms: Floats) -> Floats:
@@ -72,14 +87,14 @@ def _upper_body_column(windows: Silhouettes, tops: Floats, bottoms: Floats) -> F
     return np.asarray(column + (half[:, 0] - before) / (mass[each, column] - before), np.float32)
 
 
-def _fill(tall: Silhouettes) -> Silhouettes:
-    """Close gaps and holes in frames that lie in one tall picture, and take them out of it."""
-    picture = tall.reshape(-1, tall.shape[2]).view(np.uint8)
-    closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, np.ones(CLOSING, np.uint8))
-    cv2.floodFill(closed, None, (0, 0), 2)
-    return np.asarray(_inside(closed.reshape(tall.shape)) != 2)
-
-
-def _inside(tall: NDArray[Any]) -> NDArray[Any]:
-    """The frames (N, 128, 88) of a tall picture."""
-    return tall[:, CLOSING[0] :, CLOSING[1] : -CLOSING[1]]
+def _filled(room: Silhouettes) -> Silhouettes:
+    """Close gaps and holes in frames that lie in one picture, and take them out of it as (N, 128, W)."""
+    picture = room.reshape(len(room), -1).view(np.uint8)
+    closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, np.ones(CLOSING[::-1], np.uint8))
+    length = FRAMES_AT_ONCE * room.shape[2]
+    for start in range(0, closed.shape[1], length):
+        part = closed[:, start : start + length + CLOSING[0]]
+        part[:, : CLOSING[0]] = 0  # this room was filled with the frames before it
+        cv2.floodFill(part, None, (0, 0), 2)
+    frames = frames_first(closed.reshape(room.shape)[CLOSING[1] : -CLOSING[1]])
+    return np.asarray(frames[:, CLOSING[0] :] != 2)

@@ -137,7 +137,7 @@ def _height_fits(bodies: Bodies) -> NDArray[np.bool_]:
     if not len(heights):
         return np.zeros(0, bool)
     padded = np.pad(heights, NEIGHBOURS // 2, mode="reflect" if len(heights) > NEIGHBOURS else "edge")
-    usual = np.median(sliding_window_view(padded, NEIGHBOURS), axis=1)
+    usual = np.sort(sliding_window_view(padded, NEIGHBOURS), axis=1)[:, NEIGHBOURS // 2]
     return np.asarray(np.abs(heights / usual - 1) <= MAX_HEIGHT_CHANGE)
 
 

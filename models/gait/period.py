@@ -85,8 +85,8 @@ def cycle_weights(indices: Integers, period: float | None) -> tuple[float, NDArr
 
 def _autocorrelation(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of lags up to half the signal, after its slow change is taken off; 1 at lag 0."""
-    time = np.linspace(-1, 1, len(signal))
-    swing = signal - np.polynomial.Polynomial.fit(time, signal, 2)(time)
+    powers = np.vander(np.linspace(-1, 1, len(signal)), 3)
+    swing = signal - powers @ np.linalg.lstsq(powers, signal, rcond=None)[0]
     spectrum = np.fft.rfft(swing, 2 * len(swing))
     sums = np.fft.irfft(np.abs(spectrum) ** 2)[: len(swing) // 2 + 1]
     means = sums / (len(swing) - np.arange(len(sums)))

@@ -48,6 +48,18 @@ def test_a_seed_and_a_number_fix_a_walk() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("number", "frames", "pixels"),
+    [(1, 63, 76295), (4, 72, 31181), (5, 44, 48134), (7, 71, 63484)],
+)
+def test_walks_of_a_seed_stay_those_that_the_bundled_weight_learnt_from(number: int, frames: int, pixels: int) -> None:
+    silhouettes = render_walk(1, number).silhouettes
+
+    assert len(silhouettes) == frames
+    # Sines may differ in the last digit from one processor to another.
+    assert np.count_nonzero(silhouettes) == pytest.approx(pixels, abs=5)
+
+
 def test_ages_are_drawn_evenly_from_two_to_ninety() -> None:
     ages = [render_walk(1, number, noisy=False, size=(24, 18)).age for number in range(300)]
 

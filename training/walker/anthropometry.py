@@ -127,4 +127,4 @@ def between(age: float, ages: tuple[float, ...], values: tuple[float, ...]) -> f
 
 def varied(rng: np.random.Generator, spread: float) -> float:
     """A factor around 1; people farther off than two and a half spreads are not drawn."""
-    return float(1 + spread * np.clip(rng.normal(), -2.5, 2.5))
+    return 1 + spread * min(max(rng.normal(), -2.5), 2.5)

@@ -199,16 +199,22 @@ def _add_skirt(figure: Figure, body: Body, outfit: Outfit, pelvis: FloatArray) -
 
 
 def _at(x: FloatArray, z: float, ahead: float = 0.0, up: float = 0.0) -> FloatArray:
-    return np.stack([x + ahead, np.full_like(x, up), np.full_like(x, z)], axis=1)
+    return _points(x + ahead, up, z)
 
 
 def _down(angle: FloatArray, length: float, sideways: float = 0.0) -> FloatArray:
-    return np.stack([length * np.sin(angle), -length * np.cos(angle), np.full_like(angle, sideways)], axis=1)
+    return _points(length * np.sin(angle), -length * np.cos(angle), sideways)
 
 
 def _up(angle: FloatArray, length: float) -> FloatArray:
-    return np.stack([length * np.sin(angle), length * np.cos(angle), np.zeros_like(angle)], axis=1)
+    return _points(length * np.sin(angle), length * np.cos(angle), 0.0)
 
 
 def _ahead(angle: FloatArray, length: float) -> FloatArray:
-    return np.stack([length * np.cos(angle), length * np.sin(angle), np.zeros_like(angle)], axis=1)
+    return _points(length * np.cos(angle), length * np.sin(angle), 0.0)
+
+
+def _points(x: FloatArray, y: FloatArray | float, z: float) -> FloatArray:
+    points = np.empty((len(x), 3))
+    points[:, 0], points[:, 1], points[:, 2] = x, y, z
+    return points

@@ -78,18 +78,18 @@ class Gait:
 
 @dataclass(frozen=True)
 class Angles:
-    """Angles (T,) in radians, forward positive, and what else changes from frame to frame.
+    """Angles in radians, forward positive, and what else changes from frame to frame.
 
     Attributes:
-        thighs, knees, ankles, shoulders, elbows: left and right; thighs and upper arms against the vertical.
+        thighs, knees, ankles, shoulders, elbows: (2, T), left and right; thighs and upper arms against the vertical.
         travelled: (T,) metres walked, 0 in the middle of the sequence.
     """
 
-    thighs: tuple[FloatArray, FloatArray]
-    knees: tuple[FloatArray, FloatArray]
-    ankles: tuple[FloatArray, FloatArray]
-    shoulders: tuple[FloatArray, FloatArray]
-    elbows: tuple[FloatArray, FloatArray]
+    thighs: FloatArray
+    knees: FloatArray
+    ankles: FloatArray
+    shoulders: FloatArray
+    elbows: FloatArray
     travelled: FloatArray
 
 
@@ -130,16 +130,16 @@ def joint_angles(gait: Gait, body: Body, frames: int, frames_per_second: float, 
     phase = rng.uniform() + _warped(seconds / gait.stride_seconds, gait.stride_spread, rng)
     reach = _reach(gait, body) * (1 + 2 * gait.stride_spread * _wandering(phase, rng))
     lift = 0.5 + 0.5 * reach
-    legs = [_leg(phase + half, reach, lift, gait.bent) for half in (0.0, 0.5)]
-    arms = [_arm(phase + half, gait.swing[side], gait.elbow[side]) for side, half in enumerate((0.0, 0.5))]
-    middle = gait.speed * (seconds - seconds.mean())
+    phases = np.stack([phase, phase + 0.5])
+    thighs, knees, ankles = _legs(phases, reach, lift, gait.bent)
+    shoulders, elbows = _arms(phases, gait)
     return Angles(
-        thighs=(legs[0][0], legs[1][0]),
-        knees=(legs[0][1], legs[1][1]),
-        ankles=(legs[0][2], legs[1][2]),
-        shoulders=(arms[0][0], arms[1][0]),
-        elbows=(arms[0][1], arms[1][1]),
-        travelled=middle,
+        thighs=thighs,
+        knees=knees,
+        ankles=ankles,
+        shoulders=shoulders,
+        elbows=elbows,
+        travelled=gait.speed * (seconds - seconds.mean()),
     )
 
 
@@ -151,16 +151,17 @@ def _reach(gait: Gait, body: Body) -> float:
     return float(np.clip(step / (ahead[0] - ahead[1]), 0.3, 1.5))
 
 
-def _leg(phase: FloatArray, reach: FloatArray, lift: FloatArray, bent: float) -> tuple[FloatArray, ...]:
-    thigh = _curve(phase, _THIGH) * reach + 0.55 * bent
-    knee = _curve(phase, _KNEE) * lift + bent
-    return np.radians(thigh), np.radians(knee), np.radians(_curve(phase, _ANKLE) * lift + 0.45 * bent)
+def _legs(phases: FloatArray, reach: FloatArray, lift: FloatArray, bent: float) -> tuple[FloatArray, ...]:
+    thighs = _curve(phases, _THIGH) * reach + 0.55 * bent
+    knees = _curve(phases, _KNEE) * lift + bent
+    return np.radians(thighs), np.radians(knees), np.radians(_curve(phases, _ANKLE) * lift + 0.45 * bent)
 
 
-def _arm(phase: FloatArray, swing: float, elbow: float) -> tuple[FloatArray, FloatArray]:
+def _arms(phases: FloatArray, gait: Gait) -> tuple[FloatArray, FloatArray]:
     """An arm goes back while the leg of its side goes forward; the elbow bends most in front."""
-    forward = -np.cos(2 * np.pi * phase)
-    return np.radians(-8 + 16 * swing * forward), np.radians(elbow + 0.6 * min(swing, 1.5) * elbow * forward)
+    forward = -np.cos(2 * np.pi * phases)
+    swing, elbow = np.array([gait.swing, gait.elbow])[..., None]
+    return np.radians(-8 + 16 * swing * forward), np.radians(elbow + 0.6 * np.minimum(swing, 1.5) * elbow * forward)
 
 
 def _curve(phase: FloatArray, degrees: FloatArray) -> FloatArray:

@@ -5,10 +5,13 @@ no test of whether silhouettes of another camera look alike.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from models.gait.layout import columns_first, frames_first
 
 BoolArray = NDArray[np.bool_]
 
@@ -63,20 +66,23 @@ def draw_faults(rng: np.random.Generator) -> Faults:
 
 def spoil(silhouettes: BoolArray, faults: Faults, rng: np.random.Generator) -> BoolArray:
     """Silhouettes (T', H, W), T' <= T, with faults added; the stream decides where they fall."""
-    spoilt = silhouettes
-    if faults.shadow:
-        spoilt = spoilt | _shadow(silhouettes, faults.shadow)
-    rows = _relative_rows(silhouettes)
+    shape = silhouettes.shape
+    spoilt = columns_first(silhouettes)
+    rows = _relative_rows(spoilt)
     times = np.linspace(0, 1, len(rows))[:, None]
-    lost = _squares(spoilt.shape, faults.grain + 1, faults.hole_rate, rng)
+    if faults.shadow:
+        spoilt |= _shadow(spoilt, rows, faults.shadow)
+    if faults.hole_rate:
+        spoilt &= ~_squares(shape, faults.grain + 1, faults.hole_rate, rng)
     for top, bottom, share, first, last in faults.bands:
         place = np.asarray((rows >= top) & (rows < bottom) & (times >= first) & (times <= last))
-        lost |= _squares(spoilt.shape, faults.grain, share, rng) & place[..., None]
-    spoilt = (spoilt & ~lost) | _squares(spoilt.shape, faults.grain + 1, faults.speck_rate, rng)
+        spoilt &= ~(_squares(shape, faults.grain, share, rng) & place)
+    if faults.speck_rate:
+        spoilt |= _squares(shape, faults.grain + 1, faults.speck_rate, rng)
     spoilt = _wavered(spoilt, faults, rng)
     spoilt = _thickened(spoilt, faults, float((rows[0] < 1).sum() - (rows[0] < 0).sum()))
-    kept = rng.uniform(size=len(spoilt)) >= faults.dropped
-    return spoilt[kept]
+    kept = rng.uniform(size=len(rows)) >= faults.dropped
+    return frames_first(spoilt[:, kept])
 
 
 def _draw_band(rng: np.random.Generator, bad: bool) -> tuple[float, float, float, float, float]:
@@ -89,71 +95,71 @@ def _draw_band(rng: np.random.Generator, bad: bool) -> tuple[float, float, float
 
 
 def _squares(shape: tuple[int, ...], side: int, share: float, rng: np.random.Generator) -> BoolArray:
-    """Random squares (T, H, W) that cover a share of each frame."""
-    if share == 0:
-        return np.zeros(shape, bool)
-    return np.asarray(_noise(shape, side, rng) < round(256 * share))
+    """Random squares that cover a share of each of the frames (T, H, W), columns first."""
+    return _spread(_noise(shape, side, rng) < round(256 * share), side, shape)
 
 
 def _noise(shape: tuple[int, ...], side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Even noise (T, H, W) in 0..255, of one value in each square."""
+    """Even noise in 0..255 for each square of frames (T, H, W)."""
     frames, height, width = shape
     rows, columns = -(-height // side), -(-width // side)
-    coarse = rng.integers(256, size=(frames, rows, columns), dtype=np.uint8)
-    if side == 1:
-        return coarse
-    return coarse[:, np.arange(height)[:, None] // side, np.arange(width) // side]
+    return rng.integers(256, size=(frames, rows, columns), dtype=np.uint8)
 
 
-def _relative_rows(silhouettes: BoolArray) -> NDArray[np.float64]:
+def _spread(squares: NDArray[Any], side: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The values of squares in all of their pixels, as columns (W, T, H) of frames (T, H, W)."""
+    return columns_first(squares.repeat(side, axis=1)[:, : shape[1]]).repeat(side, axis=0)[: shape[2]]
+
+
+def _relative_rows(columns: BoolArray) -> NDArray[np.float64]:
     """(T, H) height of each row below the top of the body, as a share of the body; outside 0..1 above and below it."""
-    some = np.asarray(silhouettes.any(axis=2))
+    some = np.asarray(columns.any(axis=0))
     height = some.shape[1]
     top, bottom = some.argmax(axis=1), height - some[:, ::-1].argmax(axis=1)
     return np.asarray((np.arange(height) - top[:, None]) / np.maximum(bottom - top, 1)[:, None])
 
 
-def _shadow(silhouettes: BoolArray, reach: float) -> BoolArray:
+def _shadow(columns: BoolArray, rows: NDArray[np.float64], reach: float) -> BoolArray:
     """A flat shadow from under the feet to one side: the lowest rows, smeared along the ground."""
-    rows = _relative_rows(silhouettes)
-    feet = silhouettes & np.asarray(rows > 0.965)[..., None]
-    steps = round(abs(reach) * silhouettes.shape[1])
-    if reach < 0:
-        feet = feet[..., ::-1]
-    sums = np.cumsum(feet, axis=2, dtype=np.int32)
-    sums[..., steps:] -= sums[..., :-steps].copy()
-    smeared = sums > 0
-    return np.asarray(smeared[..., ::-1] if reach < 0 else smeared)
+    feet = columns & (rows > 0.965)
+    steps = round(abs(reach) * rows.shape[1])
+    ahead = np.ones((steps, 1), np.uint8)
+    smeared = cv2.dilate(_picture(feet), ahead, anchor=(0, steps - 1 if reach > 0 else 0))
+    return smeared.view(bool).reshape(columns.shape)
 
 
-def _wavered(silhouettes: BoolArray, faults: Faults, rng: np.random.Generator) -> BoolArray:
+def _wavered(columns: BoolArray, faults: Faults, rng: np.random.Generator) -> BoolArray:
     """Blur the outline and cut it at a level that changes from square to square."""
     if faults.ragged == 0:
-        return silhouettes
-    frames, height, width = silhouettes.shape
-    # All frames as one tall picture; bodies keep off the upper and lower edges.
-    tall = silhouettes.reshape(frames * height, width).astype(np.uint8) * np.uint8(255)
-    blurred = cv2.blur(tall, (3, 3)).reshape(silhouettes.shape)
-    noise = _noise(silhouettes.shape, faults.grain, rng)
+        return columns
+    width, frames, height = columns.shape
+    blurred = cv2.blur(_picture(columns) * np.uint8(255), (3, 3)).reshape(columns.shape)
     levels = np.clip(127.5 + 2 * faults.ragged * (np.arange(256) - 127.5), 0, 254).astype(np.uint8)
-    return np.asarray(blurred > levels[noise])
+    shape = frames, height, width
+    noise = _noise(shape, faults.grain, rng)
+    cut = cv2.LUT(noise.reshape(frames, -1), levels).reshape(noise.shape)
+    return np.asarray(blurred > _spread(cut, faults.grain, shape))
 
 
-def _thickened(silhouettes: BoolArray, faults: Faults, body: float) -> BoolArray:
+def _thickened(columns: BoolArray, faults: Faults, body: float) -> BoolArray:
     """Bridge gaps and move the outline, as the filters that follow background subtraction do."""
     steps = round(abs(faults.growth) * body)
-    if not faults.closing and not steps:
-        return silhouettes
-    # All frames as one tall picture; bodies keep off the upper and lower edges.
-    tall = silhouettes.reshape(-1, silhouettes.shape[2]).astype(np.uint8)
+    picture = _picture(columns)
     if faults.closing:
-        tall = np.asarray(cv2.morphologyEx(tall, cv2.MORPH_CLOSE, _disc(faults.closing)), np.uint8)
+        picture = np.asarray(cv2.morphologyEx(picture, cv2.MORPH_CLOSE, _disc(faults.closing)), np.uint8)
     if steps:
         move = cv2.MORPH_DILATE if faults.growth > 0 else cv2.MORPH_ERODE
-        tall = np.asarray(cv2.morphologyEx(tall, move, _disc(steps)), np.uint8)
-    return tall.reshape(silhouettes.shape) > 0
+        picture = np.asarray(cv2.morphologyEx(picture, move, _disc(steps)), np.uint8)
+    return picture.view(bool).reshape(columns.shape)
+
+
+def _picture(columns: BoolArray) -> NDArray[np.uint8]:
+    """All frames as one picture, 1 where columns (W, T, H) are set; bodies keep off the upper and lower edges."""
+    return columns.reshape(len(columns), -1).view(np.uint8)
 
 
 def _disc(radius: int) -> NDArray[np.uint8]:
     size = 2 * radius + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    # Columns are rows here, and OpenCV's discs are not the same when turned round.
+    return np.ascontiguousarray(disc.T)

@@ -1,10 +1,12 @@
 """Silhouettes of a figure: a camera, and filling of rows."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.gait.layout import frames_first
 from training.walker.figure import Figure
 
 FloatArray = NDArray[np.float64]
@@ -60,7 +62,7 @@ def silhouettes_of(figure: Figure, camera: Camera, stature: float, size: tuple[i
         return fill_hulls(points, discs, np.concatenate([legs, parts]), size)
     mask = fill_hulls(points, discs, legs, size)
     rows = ground - figure.hem * scale[:, order["pelvis"]]
-    mask |= _bridged(mask, exact[:, order["pelvis"], 1], rows)
+    _hang_cloth(mask, exact[:, order["pelvis"], 1], rows)
     return mask | fill_hulls(points, discs, parts, size)
 
 
@@ -101,34 +103,40 @@ def fill_hulls(points: Floats, radii: Floats, pairs: Integers, size: tuple[int, 
     first = np.clip(np.ceil(top - 0.5), 0, height).astype(np.int64)
     count = np.clip(np.floor(bottom - 0.5) + 1, 0, height).astype(np.int64) - first
     count = np.maximum(count, 0)
-    part = np.repeat(np.arange(len(count)), count)
-    row = np.arange(len(part)) - np.repeat(np.cumsum(count) - count, count) + first[part]
-    y = (row + 0.5).astype(np.float32)
-    pieces = (*(_disc(*disc, part, y) for disc in ((a, ra), (b, rb))), *_tangents(a, ra, b, rb, part, y))
-    left = np.minimum.reduce([piece[0] for piece in pieces])
-    right = np.maximum.reduce([piece[1] for piece in pieces])
-    begin = np.clip(np.ceil(left - 0.5), 0, width)
-    end = np.clip(np.floor(right - 0.5) + 1, 0, width)
-    some = end > begin
-    line = ((part // len(pairs)) * height + row)[some] * (width + 1)
-    change = np.zeros(frames * height * (width + 1), np.int8)
-    np.add.at(change, line + begin[some].astype(np.int64), np.int8(1))
-    np.add.at(change, line + end[some].astype(np.int64), np.int8(-1))
-    # What has begun has ended by the end of a row, so that one sum can run through all rows.
-    depth = np.cumsum(change, dtype=np.int8).reshape(frames, height, width + 1)
-    return np.asarray(depth[..., :width] > 0)
+    row = np.arange(count.sum()) + np.repeat(first - (np.cumsum(count) - count), count)
+    y = row.astype(np.float32) + np.float32(0.5)
+    left, right = _disc(a, ra, y, count)
+    for piece in (_disc(b, rb, y, count), *_tangents(a, ra, b, rb, y, count)):
+        np.minimum(left, piece[0], out=left)
+        np.maximum(right, piece[1], out=right)
+    begin = np.clip(np.ceil(left - 0.5), 0, width).astype(np.int64)
+    end = np.maximum(np.clip(np.floor(right - 0.5) + 1, 0, width).astype(np.int64), begin)
+    line = np.repeat(np.arange(len(count)) // len(pairs) * height, count) + row
+    covered = _covered(begin, end, line, (width, frames * height))
+    return frames_first(covered.reshape(width, frames, height))
 
 
-def _disc(centre: Floats, radius: Floats, part: Integers, y: Floats) -> tuple[Floats, Floats]:
-    """Left and right end (N,) of the disc of a part in a row; far beyond each other where it has none."""
-    square = radius[part] ** 2 - (y - centre[part, 1]) ** 2
+def _covered(begin: Integers, end: Integers, line: Integers, size: tuple[int, int]) -> BoolArray:
+    """Columns (W, L) of lines, set where a line has an interval, of which `begin`, `end` and `line` (N,) are given."""
+    width, lines = size
+    change = np.zeros((width + 1, lines), np.int8)
+    np.add.at(change.reshape(-1), begin * lines + line, np.int8(1))
+    np.add.at(change.reshape(-1), end * lines + line, np.int8(-1))
+    for before, column in itertools.pairwise(change[:width]):
+        column += before
+    return np.asarray(change[:width] > 0)
+
+
+def _disc(centre: Floats, radius: Floats, y: Floats, count: Integers) -> tuple[Floats, Floats]:
+    """Left and right end (N,) of the disc of each part in its `count` rows; far beyond each other where it has none."""
+    square = np.repeat(radius**2, count) - (y - np.repeat(centre[:, 1], count)) ** 2
     half = np.where(square > 0, np.sqrt(np.abs(square)), -FAR)
-    x = centre[part, 0]
+    x = np.repeat(centre[:, 0], count)
     return x - half, x + half
 
 
-def _tangents(a: Floats, ra: Floats, b: Floats, rb: Floats, part: Integers, y: Floats) -> list[tuple[Floats, Floats]]:
-    """Where the two outer tangents of a part's discs cross a row, as left and right ends (N,)."""
+def _tangents(a: Floats, ra: Floats, b: Floats, rb: Floats, y: Floats, count: Integers) -> list[tuple[Floats, Floats]]:
+    """Where the two outer tangents of each part's discs cross its `count` rows, as left and right ends (N,)."""
     axis = b - a
     length = np.maximum(np.hypot(axis[:, 0], axis[:, 1]), TINY)
     # Of the angle between the axis and the radii to where the tangents touch.
@@ -141,15 +149,17 @@ def _tangents(a: Floats, ra: Floats, b: Floats, rb: Floats, part: Integers, y: F
         x0, y0 = a[:, 0] + ra * nx, a[:, 1] + ra * ny
         x1, y1 = b[:, 0] + rb * nx, b[:, 1] + rb * ny
         slope = (x1 - x0) / np.where(np.abs(y1 - y0) < TINY, TINY, y1 - y0)
-        x = x0[part] + (y - y0[part]) * slope[part]
-        met = (y >= np.minimum(y0, y1)[part]) & (y <= np.maximum(y0, y1)[part])
+        x = np.repeat(x0, count) + (y - np.repeat(y0, count)) * np.repeat(slope, count)
+        met = (y >= np.repeat(np.minimum(y0, y1), count)) & (y <= np.repeat(np.maximum(y0, y1), count))
         crossings.append((np.where(met, x, FAR), np.where(met, x, -FAR)))
     return crossings
 
 
-def _bridged(mask: BoolArray, top: FloatArray, bottom: FloatArray) -> BoolArray:
-    """What lies between the outermost pixels of each row, in the rows from `top` to `bottom` (T,) of each frame."""
+def _hang_cloth(mask: BoolArray, top: FloatArray, bottom: FloatArray) -> None:
+    """Set what lies between the outermost pixels of each row, in the rows from `top` to `bottom` (T,) of each frame."""
     rows = np.arange(mask.shape[1])
-    inside = (rows >= top[:, None]) & (rows < bottom[:, None])
-    cloth = np.logical_or.accumulate(mask, axis=2) & np.logical_or.accumulate(mask[..., ::-1], axis=2)[..., ::-1]
-    return np.asarray(cloth & inside[..., None])
+    covered = (rows >= top[:, None]) & (rows < bottom[:, None])
+    legs, columns = mask[covered], np.arange(mask.shape[2])
+    left, right = legs.argmax(axis=1), mask.shape[2] - legs[:, ::-1].argmax(axis=1)
+    between = (columns >= left[:, None]) & (columns < right[:, None])
+    mask[covered] = between & np.asarray(legs.any(axis=1))[:, None]
