@@ -36,16 +36,16 @@ def align_bodies(bodies: Bodies) -> Silhouettes:
     used = _used_columns(boxes, middles, scales)
     x = middles + scales * (COLUMN_CENTRES[used, None] - SIZE[1] / 2) - 0.5
     y = boxes[:, 1, None] + scales[:, None] * ROW_CENTRES - 0.5
-    # All frames side by side are one picture to OpenCV, with room between them for gaps to be closed. Their columns are
+    # All frames side by side are one picture to OpenCV, with room around them for gaps to be closed. Their columns are
     # its rows: it is several times as fast in few long rows as in many short ones.
-    room = np.zeros((len(x) + 2 * CLOSING[1], count, SIZE[0] + CLOSING[0]), bool)
+    room = np.zeros((len(x) + 2 * CLOSING[1], count + 1, SIZE[0] + CLOSING[0]), bool)
     at_once = max(1, min(FRAMES_AT_ONCE, MAX_COLUMNS // bodies.windows.shape[1]))
     for start in range(0, count, at_once):
         part = slice(start, start + at_once)
         scaled = _sample(bodies.windows[part], x[:, part], y[part])
-        np.greater_equal(scaled, 128, out=room[CLOSING[1] : -CLOSING[1], part, CLOSING[0] :])
+        np.greater_equal(scaled, 128, out=room[CLOSING[1] : -CLOSING[1], :-1][:, part, CLOSING[0] :])
     aligned = np.zeros((count, *SIZE), bool)
-    aligned[:, :, used] = _filled(room)
+    aligned[:, :, used] = _filled(room)[:-1]
     return aligned
 
 
