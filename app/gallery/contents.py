@@ -12,9 +12,10 @@ from app.gallery.changes import Change, GalleryRow, IdentityName, Keys, ShotColu
 from app.gallery.errors import DamagedShot
 from app.gallery.gallery_rows import current_version, read_gallery
 from app.gallery.schema import embeddings, identities, shots
-from app.gallery.slots import STORED, checksum
+from app.gallery.slots import STORED, checksums
 
-ROWS_AT_ONCE = 4096
+# Few enough that a batch of embeddings stays in the processor's cache until it is checked and copied.
+ROWS_AT_ONCE = 256
 _READ = ("key", "identity_key", "shot_id", "camera", "taken_at", "quality", "checksum")
 
 
@@ -34,29 +35,31 @@ def read_contents(connection: Connection, gallery: GalleryRow) -> Change:
     )
 
 
-def check_content(gallery: GalleryRow, shot_id: str, content: bytes, expected: int) -> None:
-    """Check a stored embedding against its checksum; raises DamagedShot."""
-    if len(content) != gallery.embedding_dim * STORED.itemsize or checksum(shot_id, content) != expected:
-        raise DamagedShot(gallery.name, shot_id)
+def check_contents(gallery: GalleryRow, shot_ids: Sequence[bytes], contents: Sequence[bytes], expected: Keys) -> None:
+    """Check stored embeddings against their checksums (N,); raises DamagedShot for the first that does not fit."""
+    lengths = np.fromiter(map(len, contents), np.int64, len(contents))
+    fits = (checksums(shot_ids, contents) == expected) & (lengths == gallery.embedding_dim * STORED.itemsize)
+    if not fits.all():
+        raise DamagedShot(gallery.name, shot_ids[int(fits.argmin())].decode())
 
 
 def _read_shots(connection: Connection, gallery: GalleryRow) -> ShotColumns:
     here = shots.c.gallery_key == gallery.key
     count = connection.scalar(select(func.count()).select_from(shots).where(here)) or 0
     columns = ShotColumns.empty(count, gallery.embedding_dim)
-    checksums = np.empty(count, np.int64)
+    expected = np.empty(count, np.int64)
     # Databases would put everything in order by copying all of it, embeddings included; arrays do it by key.
     described = select(*(shots.c[name] for name in _READ), cast(shots.c.metadata, Text)).where(here)
     start = 0
     for rows in _batches(connection, described):
-        _describe(columns, checksums, slice(start, start + len(rows)), rows)
+        _describe(columns, expected, slice(start, start + len(rows)), rows)
         start += len(rows)
     order = np.argsort(columns.keys, kind="stable")
-    for column in (*columns.described(), checksums):
+    for column in (*columns.described(), expected):
         column[:] = column[order]
     stored = select(shots.c.key, embeddings.c.content).join(embeddings, embeddings.c.slot == shots.c.slot).where(here)
     for rows in _batches(connection, stored):
-        _embed(columns, checksums, gallery, rows)
+        _embed(columns, expected, gallery, rows)
     return columns
 
 
@@ -64,9 +67,9 @@ def _batches(connection: Connection, wanted: Select[Any]) -> Iterator[Sequence[R
     yield from connection.execute(wanted.execution_options(yield_per=ROWS_AT_ONCE)).partitions()
 
 
-def _describe(columns: ShotColumns, checksums: Keys, here: slice, rows: Sequence[Row[Any]]) -> None:
+def _describe(columns: ShotColumns, expected: Keys, here: slice, rows: Sequence[Row[Any]]) -> None:
     keys, owners, shot_ids, cameras, times, qualities, sums, metadata = zip(*rows, strict=True)
-    columns.keys[here], columns.identity_keys[here], checksums[here] = keys, owners, sums
+    columns.keys[here], columns.identity_keys[here], expected[here] = keys, owners, sums
     # Cameras are few: each name is kept once.
     columns.shot_ids[here], columns.cameras[here] = shot_ids, [name and intern(name) for name in cameras]
     # None becomes NaN.
@@ -74,10 +77,8 @@ def _describe(columns: ShotColumns, checksums: Keys, here: slice, rows: Sequence
     columns.metadata[here] = [None if text == "{}" else json.loads(text) or None for text in metadata]
 
 
-def _embed(columns: ShotColumns, checksums: Keys, gallery: GalleryRow, rows: Sequence[Row[Any]]) -> None:
+def _embed(columns: ShotColumns, expected: Keys, gallery: GalleryRow, rows: Sequence[Row[Any]]) -> None:
     keys, contents = zip(*rows, strict=True)
     places = np.searchsorted(columns.keys, keys)
-    expected, shot_ids = checksums[places].tolist(), columns.shot_ids[places].tolist()
-    for shot_id, content, total in zip(shot_ids, contents, expected, strict=True):
-        check_content(gallery, shot_id.decode(), content, total)
+    check_contents(gallery, columns.shot_ids[places].tolist(), contents, expected[places])
     columns.embeddings[places] = np.frombuffer(b"".join(contents), STORED).reshape(len(rows), -1)

@@ -15,7 +15,7 @@ from app.gallery.domain import Embeddings, EnrolledShot, Enrolment, NewShot
 from app.gallery.gallery_rows import next_version, set_version
 from app.gallery.identity_rows import create_identity, find_identity, known_identity, touch_identity
 from app.gallery.schema import shots
-from app.gallery.slots import STORED, checksum, fill_slots
+from app.gallery.slots import STORED, checksums, fill_slots
 
 LOOKED_UP_AT_ONCE = 1000
 
@@ -129,6 +129,7 @@ def _store(
     rows = request.embeddings[[shot.row for shot in new]]
     contents = [row.tobytes() for row in rows.astype(STORED, copy=False)]
     slots = fill_slots(connection, contents, gallery.embedding_dim)
+    sums = checksums([shot.shot_id.encode() for shot in new], contents).tolist()
     values = [
         {
             "gallery_key": gallery.key,
@@ -137,11 +138,11 @@ def _store(
             "content_id": shot.content_id,
             **_described(request.shots[shot.row]),
             "slot": slot,
-            "checksum": checksum(shot.shot_id, content),
+            "checksum": checksum,
             "version": version,
             "created_at": now,
         }
-        for shot, slot, content in zip(new, slots, contents, strict=True)
+        for shot, slot, checksum in zip(new, slots, sums, strict=True)
     ]
     added = insert(shots).returning(shots.c.key, sort_by_parameter_order=True)
     keys = np.array(connection.scalars(added, values).all(), np.int64)

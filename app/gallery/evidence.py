@@ -1,6 +1,7 @@
 """What a search has seen of its candidates: every shot of theirs beside every crop of the query."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from app.gallery.changes import NO_KEYS, Keys
 from app.gallery.domain import BestShot, Embeddings, Search
 from app.gallery.filters import Taken
-from app.gallery.index import Similarities, VectorIndex
+from app.gallery.index import Neighbours, Similarities, VectorIndex
 from app.gallery.roster import Member, Roster
 
 Scores = NDArray[np.float64]
@@ -35,6 +36,12 @@ class Evidence:
     qualities: NDArray[np.float32]
     similarities: Similarities
 
+    @cached_property
+    def highest(self) -> Similarities:
+        """(N,) similarity of each shot to the crop that it is most like."""
+        highest: Similarities = self.similarities.max(axis=0)
+        return highest
+
     def shots_of(self, row: int) -> slice:
         """Where the shots of one candidate are."""
         return slice(int(self.starts[row]), int(self.starts[row + 1]))
@@ -57,53 +64,42 @@ class Evidence:
 
 
 def gather(
-    index: VectorIndex, roster: Roster, queries: Embeddings, keys: Keys, taken: Taken | None, search: Search
+    index: VectorIndex, roster: Roster, queries: Embeddings, found: Neighbours, taken: Taken | None, search: Search
 ) -> Evidence:
-    """What is to be known about everyone who has one of the shots `keys`.
+    """What is to be known about everyone who has one of the shots that were found.
 
-    All of their shots, unless one crop is looked for and each one's best shot decides: that one is among `keys`.
+    All of their shots, unless one crop is looked for and each one's best shot decides: that one was found.
 
     Args:
         index: embeddings by key.
         roster: whose the shots are.
         queries: (Q, D) crops.
-        keys: of shots.
+        found: shots, of those that are searched.
         taken: the shots that are searched; all if it is None.
         search: how.
     """
-    owners = roster.owners_of(keys)
+    places = roster.places(found.keys)
+    owners = roster.owners.rows[places]
     members = [roster.member(owner) for owner in np.unique(owners).tolist()]
     if len(queries) == 1 and search.aggregate != "quality" and not search.rerank:
+        similarities = found.similarities if found.similarities is not None else index.similarities(queries, found.keys)
         order = np.argsort(owners, kind="stable")
         bounds = np.flatnonzero(np.diff(owners[order], prepend=-1, append=-1))
-        return _compared(index, roster, queries, members, bounds, keys[order])
+        qualities = roster.qualities.rows[places[order]]
+        return Evidence(members, bounds, found.keys[order], qualities, np.clip(similarities[:, order], -1, 1))
     mine = [searched_shots(roster, member, taken) for member in members]
     # So that sums over them do not depend on who was enrolled first.
     if search.aggregate == "quality":
         mine = [shots[np.argsort(roster.shot_ids.rows[roster.places(shots)])] for shots in mine]
-    return _compared(index, roster, queries, members, np.cumsum([0, *map(len, mine)]), np.concatenate([NO_KEYS, *mine]))
+    shots = np.concatenate([NO_KEYS, *mine])
+    qualities = roster.qualities.rows[roster.places(shots)]
+    similarities = np.clip(index.similarities(queries, shots), -1, 1)
+    return Evidence(members, np.cumsum([0, *map(len, mine)]), shots, qualities, similarities)
 
 
 def searched_shots(roster: Roster, member: Member, taken: Taken | None) -> Keys:
     """Those of an identity's shots that are searched."""
     return member.shots if taken is None else member.shots[taken.mask[roster.places(member.shots)]]
-
-
-def _compared(
-    index: VectorIndex,
-    roster: Roster,
-    queries: Embeddings,
-    members: list[Member],
-    starts: NDArray[np.int64],
-    shots: Keys,
-) -> Evidence:
-    return Evidence(
-        members,
-        starts,
-        shots,
-        roster.qualities.rows[roster.places(shots)],
-        np.clip(index.similarities(queries, shots), -1, 1),
-    )
 
 
 def fused(similarities: Similarities, search: Search) -> Scores:
@@ -123,8 +119,9 @@ def fused(similarities: Similarities, search: Search) -> Scores:
 def best_shot(evidence: Evidence, roster: Roster, row: int) -> BestShot:
     """The shot of a candidate that is most like any crop; of equal ones, the smaller id."""
     mine = evidence.shots_of(row)
-    similarities = evidence.similarities[:, mine].max(axis=0)
-    similarity = similarities.max()
-    equals = evidence.shots[mine][similarities == similarity].tolist()
-    shot_id, camera = min((roster.shot(key) for key in equals), key=lambda shot: shot[0])
-    return BestShot(shot_id, float(similarity), camera)
+    similarities = evidence.highest[mine].tolist()
+    best = max(similarities)
+    shots = zip(evidence.shots[mine].tolist(), similarities, strict=True)
+    equals = [roster.shot(key) for key, similarity in shots if similarity == best]
+    shot_id, camera = min(equals, key=lambda shot: shot[0])
+    return BestShot(shot_id, best, camera)

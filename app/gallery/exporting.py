@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from app.gallery.audit import AuditEntry, audit_entries
 from app.gallery.changes import GalleryRow
-from app.gallery.contents import check_content
+from app.gallery.contents import check_contents
 from app.gallery.domain import Embeddings, Identity, Shot
 from app.gallery.gallery_rows import current_version
 from app.gallery.identity_rows import known_identity, read_identity
@@ -59,10 +59,9 @@ def _embeddings(connection: Connection, gallery: GalleryRow, identity_key: int) 
         .order_by(shots.c.key)
     )
     rows = connection.execute(wanted).all()
-    for shot_id, expected, content in rows:
-        check_content(gallery, shot_id, content, expected)
-    contents = b"".join(row.content for row in rows)
-    return np.frombuffer(contents, STORED).reshape(len(rows), gallery.embedding_dim)
+    contents, expected = [row.content for row in rows], np.array([row.checksum for row in rows], np.int64)
+    check_contents(gallery, [row.shot_id.encode() for row in rows], contents, expected)
+    return np.frombuffer(b"".join(contents), STORED).reshape(len(rows), gallery.embedding_dim)
 
 
 def _entries(connection: Connection, gallery: str, identity_id: str) -> list[AuditEntry]:

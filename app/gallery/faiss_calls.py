@@ -57,6 +57,15 @@ def find_centres(sample: Embeddings, count: int, between: Callable[[], None]) ->
     return np.asarray(centres, np.float32)
 
 
+class CodeList:
+    """Codes (n, size) with their keys (n,), ready to be scanned again and again; neither is written to any more."""
+
+    def __init__(self, codes: Bytes, keys: Keys) -> None:
+        # Who has the addresses has the arrays.
+        self._held = codes, keys
+        self.scanned = len(keys), faiss.swig_ptr(codes), faiss.swig_ptr(keys)
+
+
 class Coder:
     """Embeddings as the bytes that FAISS scans, one code a row.
 
@@ -101,8 +110,8 @@ class Coder:
         codes: Bytes = self._index.sq.compute_codes(np.ascontiguousarray(rows, np.float32))
         return codes
 
-    def scan(self, query: Embeddings, lists: Iterable[tuple[Bytes, Keys]], count: int) -> tuple[Similarities, Keys]:
-        """The codes most like a query (D,), of several lists of codes (n, size) with their keys (n,).
+    def scan(self, query: Embeddings, lists: Iterable[CodeList], count: int) -> tuple[Similarities, Keys]:
+        """The codes most like a query (D,), of several lists.
 
         Returns:
             At most `count` similarities and keys, in no order.
@@ -114,8 +123,8 @@ class Coder:
         scanner.set_query(faiss.swig_ptr(query))
         scanner.set_list(0, 0.0)
         best, best_keys = faiss.swig_ptr(similarities), faiss.swig_ptr(found)
-        for codes, keys in lists:
-            scanner.scan_codes(len(keys), faiss.swig_ptr(codes), faiss.swig_ptr(keys), best, best_keys, count)
+        for one in lists:
+            scanner.scan_codes(*one.scanned, best, best_keys, count)
         self._scanners.append(scanner)
         there = found >= 0
         return similarities[there], found[there]

@@ -45,10 +45,13 @@ class Neighbours:
         keys: (N,) of the candidates of all queries together, each at most once, in no order.
         ceiling: (Q,) no embedding outside `keys` is more similar to the query than this; -inf where none is outside.
             An approximate index states what it believes.
+        similarities: (Q, N) of each query to each candidate, where the index had to compute them all anyway; as
+            `VectorIndex.similarities` promises them, but for rounding.
     """
 
     keys: Keys
     ceiling: Similarities
+    similarities: Similarities | None = None
 
 
 @dataclass(frozen=True)

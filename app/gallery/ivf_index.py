@@ -20,6 +20,8 @@ from app.gallery.persistent import GrowingArray
 
 # Among so many times as many as are wanted, the best ones are: lists are looked into until they hold as many.
 LOOKED_AT = 4
+# So much is in memory twice while lists are filled; with less at once, each list is visited more often.
+FILLED_AT_ONCE_BYTES = 128 << 20
 RETRAIN_GROWTH = 2
 RETRAIN_SHRINKAGE = 1 / 2
 UPKEEP_SHARE = 1 / 8
@@ -74,8 +76,9 @@ class IvfIndex:
         sizes = np.bincount(homes, minlength=len(training.centres))
         lists = [empty_list(size, training) for size in sizes.tolist()]
         ends = np.zeros(len(lists), np.int64)
-        for start in range(0, len(keys), ASSIGNED_AT_ONCE):
-            here = slice(start, start + ASSIGNED_AT_ONCE)
+        at_once = FILLED_AT_ONCE_BYTES // embeddings[:1].nbytes if len(keys) else 1
+        for start in range(0, len(keys), at_once):
+            here = slice(start, start + at_once)
             rows = embeddings[here]
             codes = training.coder.encode(rows) if training.coder.kind == "int8" else None
             for home, mine in grouped(homes[here]):
@@ -97,13 +100,14 @@ class IvfIndex:
         if count >= self.size:
             everything = np.concatenate([one.keys.rows for one in self.lists])
             return Neighbours(everything, np.full(len(queries), -np.inf, np.float32))
-        keys = []
-        ceiling = np.empty(len(queries), np.float32)
-        for number, (query, near) in enumerate(zip(queries, self._likeliest(queries, count), strict=True)):
-            similarities, found = self.training.coder.scan(query, (self.lists[at].scanned for at in near), count)
-            keys.append(found)
-            ceiling[number] = similarities.min()
-        return Neighbours(np.unique(np.concatenate(keys)), ceiling + rounding(queries.shape[1]))
+        likeliest = self._likeliest(queries, count).tolist()
+        found = [self._scanned(query, near, count) for query, near in zip(queries, likeliest, strict=True)]
+        ceiling = np.array([similarities.min() for similarities, _ in found]) + rounding(queries.shape[1])
+        if len(found) == 1 and self.training.coder.kind == "float32":
+            [(similarities, keys)] = found
+            order = keys.argsort()
+            return Neighbours(keys[order], ceiling, similarities[None, order])
+        return Neighbours(np.unique(np.concatenate([keys for _, keys in found])), ceiling)
 
     def similarities(self, queries: Embeddings, keys: Keys) -> Similarities:
         """As `VectorIndex` says."""
@@ -113,9 +117,15 @@ class IvfIndex:
         """As `VectorIndex` says; rounded to half precision where the codes are not float32."""
         homes = self.homes.rows[positions_of(self.keys.rows, keys)]
         embeddings = np.empty((len(keys), self.training.centres.shape[1]), np.float32)
+        held = np.full(len(keys), -1, np.int64)
         for home, mine in grouped(homes):
-            one = self.lists[home]
-            embeddings[mine] = one.rows.rows[positions_of(one.keys.rows, keys[mine])]
+            listed, rows = self.lists[home].keys.rows, self.lists[home].rows.rows
+            if len(listed):
+                places = listed.searchsorted(keys[mine])
+                held[mine] = listed.take(places, mode="clip")
+                embeddings[mine] = rows.take(places, axis=0, mode="clip")
+        if (held != keys).any():
+            raise OutOfStep("the index does not hold all of these keys")
         return embeddings
 
     def apply(self, change: IndexChange) -> "IvfIndex":
@@ -183,10 +193,15 @@ class IvfIndex:
         """(Q, L) lists to look into, the likeliest first."""
         lists = len(self.lists)
         enough = -(-LOOKED_AT * count * lists // self.size)
-        near = nearest_rows(queries, self.training.centres, min(max(self.training.lists_searched, enough), lists))[1]
-        if any(sum(len(self.lists[at].keys.rows) for at in row) < count for row in near.tolist()):
-            return np.tile(np.arange(lists), (len(queries), 1))
-        return near
+        return nearest_rows(queries, self.training.centres, min(max(self.training.lists_searched, enough), lists))[1]
+
+    def _scanned(self, query: Embeddings, near: list[int], count: int) -> tuple[Similarities, Keys]:
+        """As `Coder.scan` says of some lists, or of all if these hold less than `count`, which is no more than all."""
+        scan = self.training.coder.scan
+        similarities, keys = scan(query, (self.lists[at].scanned for at in near), count)
+        if len(keys) == count:
+            return similarities, keys
+        return scan(query, (one.scanned for one in self.lists), count)
 
     def _gathered(self, keys: Keys) -> Embeddings:
         gathered = empty_rows(len(keys), self.training.centres.shape[1])

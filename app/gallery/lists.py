@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.gallery.changes import Keys
 from app.gallery.domain import Embeddings
-from app.gallery.faiss_calls import Bytes, Coder, Rows, nearest_rows
+from app.gallery.faiss_calls import CodeList, Coder, Rows, nearest_rows
 from app.gallery.index import OutOfStep
 from app.gallery.persistent import GrowingArray
 
@@ -62,10 +63,13 @@ class InvertedList:
     rows: GrowingArray
     codes: GrowingArray | None
 
-    @property
-    def scanned(self) -> tuple[Bytes, Keys]:
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @cached_property
+    def scanned(self) -> CodeList:
         """Codes and keys."""
-        return (self.rows if self.codes is None else self.codes).rows.view(np.uint8), self.keys.rows
+        return CodeList((self.rows if self.codes is None else self.codes).rows.view(np.uint8), self.keys.rows)
 
     def extended(self, keys: Keys, embeddings: Embeddings, coder: Coder) -> "InvertedList":
         """With more embeddings behind."""

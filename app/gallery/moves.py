@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
 from app.gallery.changes import Change, GalleryRow, IdentityName, Keys, Outcome, ShotColumns
-from app.gallery.contents import check_content
+from app.gallery.contents import check_contents
 from app.gallery.domain import Moved
 from app.gallery.enrolment import columns_of
 from app.gallery.erasure import erase_shots
@@ -183,9 +183,10 @@ def _contents(connection: Connection, gallery: GalleryRow, rows: Sequence[dict[s
         slots = [row["slot"] for row in rows[start : start + LOOKED_UP_AT_ONCE]]
         query = select(embeddings.c.slot, embeddings.c.content).where(embeddings.c.slot.in_(slots))
         found.update((row.slot, row.content) for row in connection.execute(query))
-    for row in rows:
-        check_content(gallery, row["shot_id"], found[row["slot"]], row["checksum"])
-    return [found[row["slot"]] for row in rows]
+    contents = [found[row["slot"]] for row in rows]
+    expected = np.array([row["checksum"] for row in rows], np.int64)
+    check_contents(gallery, [row["shot_id"].encode() for row in rows], contents, expected)
+    return contents
 
 
 def _check_shots(connection: Connection, gallery: GalleryRow, identity: IdentityName, shot_ids: Sequence[str]) -> None:

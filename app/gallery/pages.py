@@ -1,6 +1,7 @@
 """Large arrays whose memory can be given back piece by piece, so that what is copied out is not in memory twice."""
 
 import mmap
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ def empty_rows(count: int, dim: int) -> Embeddings:
     if not count:
         return np.empty((0, dim), np.float32)
     pages = mmap.mmap(-1, count * dim * np.dtype(np.float32).itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    # Large pages, where the system has such: they cost one fault for each two megabytes instead of five hundred.
+    with suppress(OSError, AttributeError):
+        pages.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(pages, np.float32).reshape(count, dim)
 
 

@@ -31,6 +31,9 @@ class GrowingArray:
     def __init__(self, rows: NDArray[Any]) -> None:
         self._buffer, self._length = _Buffer(rows, len(rows)), len(rows)
 
+    def __len__(self) -> int:
+        return self._length
+
     @property
     def rows(self) -> NDArray[Any]:
         """All rows; not to be written to."""

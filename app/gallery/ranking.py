@@ -1,6 +1,7 @@
 """Shots to identities: evidence of all shots and all crops fused, ties broken the same way every time."""
 
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -69,17 +70,37 @@ def _candidates(
     reach = max(LEAST_REACH, 3 * wanted * len(index) // (2 * identities + 1))
     if taken is not None and len(taken.keys) <= EXACT_BELOW:
         reach = sys.maxsize
-    while True:
-        neighbours = _nearest(index, roster, queries, reach, taken)
-        evidence = gather(index, roster, queries, neighbours.keys, taken, search)
+    for found in _ever_more(index, roster, queries, reach, taken, max(LEAST_REACH, 2 * wanted)):
+        evidence = gather(index, roster, queries, found, taken, search)
         scores = evidence.scores(search)
-        unseen = fused(neighbours.ceiling, search)
+        unseen = fused(found.ceiling, search)
         if unseen == -np.inf or np.count_nonzero(scores > unseen) >= wanted:
-            return evidence, scores
+            break
+    return evidence, scores
+
+
+def _ever_more(
+    index: VectorIndex, roster: Roster, queries: Embeddings, reach: int, taken: Taken | None, few: int
+) -> Iterator[Neighbours]:
+    """More candidates each time, until there are no more; the first time a few if their similarities are known."""
+    while True:
+        found = _nearest(index, roster, queries, reach, taken)
+        # To look up whose a shot is costs more than this, and mostly a few shots show enough people.
+        if found.similarities is not None and len(found.keys) > few:
+            yield _foremost(found, found.similarities, few)
+        yield found
         reach *= REACH_GROWTH
         # Where the crops together may name everyone, one more look settles it.
         if reach * len(queries) >= len(index):
             reach = sys.maxsize
+
+
+def _foremost(found: Neighbours, similarities: Similarities, count: int) -> Neighbours:
+    """The candidates that are most like a query, as if it had been asked for no more."""
+    order = np.argpartition(-similarities.max(axis=0), count)
+    first = np.sort(order[:count])
+    ceiling = np.maximum(found.ceiling, similarities[:, order[count:]].max(axis=1))
+    return Neighbours(found.keys[first], ceiling, similarities[:, first])
 
 
 def _nearest(index: VectorIndex, roster: Roster, queries: Embeddings, reach: int, taken: Taken | None) -> Neighbours:
@@ -88,8 +109,10 @@ def _nearest(index: VectorIndex, roster: Roster, queries: Embeddings, reach: int
     if reach == sys.maxsize:
         nothing_above: Similarities = np.full(len(queries), -np.inf, np.float32)
         return Neighbours(taken.keys, nothing_above)
-    neighbours = index.nearest(queries, reach)
-    return Neighbours(neighbours.keys[taken.mask[roster.places(neighbours.keys)]], neighbours.ceiling)
+    found = index.nearest(queries, reach)
+    mask = taken.mask[roster.places(found.keys)]
+    similarities = None if found.similarities is None else found.similarities[:, mask]
+    return Neighbours(found.keys[mask], found.ceiling, similarities)
 
 
 def _best_rows(evidence: Evidence, scores: Scores, count: int) -> list[int]:
@@ -114,6 +137,6 @@ def _distances(
 
 def _most_alike(roster: Roster, evidence: Evidence, row: int) -> Keys:
     mine = evidence.shots_of(row)
-    shots, similarities = evidence.shots[mine], evidence.similarities[:, mine].max(axis=0)
+    shots, similarities = evidence.shots[mine], evidence.highest[mine]
     order = np.lexsort((roster.shot_ids.rows[roster.places(shots)], -similarities))
     return shots[order[:RERANKED_SHOTS_EACH]]

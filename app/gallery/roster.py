@@ -95,7 +95,8 @@ class Roster:
 
     def places(self, keys: Keys) -> Keys:
         """(N,) row of each of the shots `keys` (N,) in the columns."""
-        return np.searchsorted(self.keys.rows, keys)
+        places: Keys = self.keys.rows.searchsorted(keys)
+        return places
 
     def member(self, identity_key: int) -> Member:
         """One identity.
@@ -110,7 +111,7 @@ class Roster:
 
     def shot(self, key: int) -> tuple[str, str | None]:
         """Id and camera of a shot."""
-        position = np.searchsorted(self.keys.rows, key)
+        position = self.keys.rows.searchsorted(key)
         return self.shot_ids.rows[position].decode(), self.cameras.rows[position]
 
     def _with_columns(self, shots: ShotColumns) -> "Roster":

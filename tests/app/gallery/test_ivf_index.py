@@ -79,6 +79,25 @@ def test_as_much_is_found_after_much_coming_and_going(codes: Codes) -> None:
     assert recall_of(index, {key: rows[key] for key in there}) >= 0.95
 
 
+@pytest.mark.parametrize("dim", [3, 100, 512])
+def test_similarities_come_with_the_candidates_of_one_query_and_are_equal_for_equal_embeddings(dim: int) -> None:
+    rows, query = random_vectors(600, seed=dim, dim=dim), random_vectors(1, seed=dim + 1, dim=dim)
+    rows[300:] = rows[:300]
+
+    found = lists(rows).nearest(query, 100)
+
+    assert found.similarities is not None
+    assert found.similarities == pytest.approx(query @ rows[found.keys].T, abs=1e-6)
+    by_key = dict(zip(found.keys.tolist(), found.similarities[0].tolist(), strict=True))
+    assert all(by_key[key + 300] == by_key[key] for key in by_key if key + 300 in by_key)
+    assert any(key + 300 in by_key for key in by_key)
+
+
+@pytest.mark.parametrize("codes", ["float16", "int8"])
+def test_similarities_to_rounded_codes_are_not_given_for_true_ones(codes: Codes) -> None:
+    assert lists(crowd(50), codes).nearest(crowd(1)[:1], 10).similarities is None
+
+
 @every_code
 def test_as_many_come_as_are_asked_for(codes: Codes) -> None:
     rows = crowd(100)

@@ -15,12 +15,15 @@ from tests.app.gallery.support import (
     DIM,
     DictIndex,
     People,
+    lists_of,
     random_vectors,
     ranking_by_hand,
     sign_vectors,
 )
 
-every_index = pytest.mark.parametrize("build", [FaissIndex.build, DictIndex.build], ids=["faiss", "dict"])
+every_index = pytest.mark.parametrize(
+    "build", [FaissIndex.build, DictIndex.build, lists_of("float32")], ids=["faiss", "dict", "lists"]
+)
 aggregates = st.sampled_from(["mean", "best"])
 
 
@@ -86,16 +89,17 @@ def test_a_ranking_is_blind_to_the_order_of_enrolment(
     assert one == other
 
 
+@every_index
 @pytest.mark.parametrize("aggregate", ["mean", "best"])
 @pytest.mark.parametrize("query_count", [1, 5, 32])
-def test_a_large_crowd_is_ranked_exactly(aggregate: Aggregate, query_count: int) -> None:
+def test_a_large_crowd_is_ranked_exactly(build: IndexBuilder, aggregate: Aggregate, query_count: int) -> None:
     rows = random_vectors(3000, seed=1)
     people = {
         f"p{number:04}": {f"{number:04}-{shot}": rows[3 * number + shot] for shot in range(3)} for number in range(1000)
     }
     queries = random_vectors(query_count, seed=2)
 
-    ranking = view_of(people).search(queries, Search(12, aggregate))
+    ranking = view_of(people, build).search(queries, Search(12, aggregate))
 
     by_hand = ranking_by_hand(people, queries, 12, aggregate)
     assert [one.identity_id for one in ranking.identities] == [one.identity_id for one in by_hand]
@@ -116,14 +120,28 @@ def test_a_crowd_of_doubles_comes_in_order_of_ids(build: IndexBuilder, dim: int,
     assert [one.best_shot.shot_id for one in ranking.identities][:2] == ["p000-0", "p001-0"]
 
 
-def test_one_person_with_most_of_the_shots_does_not_crowd_out_the_others() -> None:
+@every_index
+def test_doubles_among_others_come_in_order_of_ids(build: IndexBuilder) -> None:
+    query, others = random_vectors(1, seed=4, dim=100), random_vectors(480, seed=5, dim=100)
+    names = [f"p{number:02}" for number in np.random.default_rng(0).permutation(12)]
+    people = {name: {f"{name}-{shot}": query[0] for shot in range(10)} for name in names}
+    people |= {f"a{at}": {f"a{at}-{shot}": others[40 * at + shot] for shot in range(40)} for at in range(12)}
+
+    ranking = view_of(people, build).search(query, Search(5))
+
+    assert [one.identity_id for one in ranking.identities] == ["p00", "p01", "p02", "p03", "p04"]
+    assert [one.best_shot.shot_id for one in ranking.identities][:2] == ["p00-0", "p01-0"]
+
+
+@every_index
+def test_one_person_with_most_of_the_shots_does_not_crowd_out_the_others(build: IndexBuilder) -> None:
     rows = random_vectors(2000, seed=3)
     near = rows[:1] + 0.1 * rows
     near /= np.linalg.norm(near, axis=1, keepdims=True)
     people: dict[str, dict[str, Embeddings]] = {"star": {f"s{at}": row for at, row in enumerate(near)}}
     people |= {f"p{at}": {f"p{at}-0": rows[at]} for at in range(1, 20)}
 
-    ranking = view_of(people).search(rows[:1], Search(15))
+    ranking = view_of(people, build).search(rows[:1], Search(15))
 
     assert len(ranking.identities) == 15
     assert (ranking.identities[0].identity_id, ranking.identities[0].shots) == ("star", 2000)
