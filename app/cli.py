@@ -13,6 +13,7 @@ from app.commands.gait import gait
 from app.commands.keys import keys
 from app.commands.pose import pose
 from app.commands.precision import precision
+from app.commands.quantize import quantize
 from app.commands.query import query
 from app.commands.serve import serve
 from app.commands.train import train
@@ -27,6 +28,7 @@ main.command()(calibrate)
 main.command()(pose)
 main.command()(gait)
 main.command()(export)
+main.command()(quantize)
 main.command()(backup)
 main.command()(restore)
 main.add_typer(weights, name="weights")

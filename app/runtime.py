@@ -40,7 +40,7 @@ from models.checkpoint import (
 )
 from models.detectors.base import PersonDetector
 from models.detectors.build import create_detector
-from models.golden import COSINE, LOW_PRECISION_COSINE, read_golden
+from models.golden import COSINE, LOW_PRECISION_COSINE, in_int8, read_golden
 from models.predictors.gait import AgeEstimator, age_estimator
 from models.predictors.pose import PoseEstimator, pose_estimator
 from models.predictors.reid import PersonEmbedder
@@ -153,17 +153,17 @@ async def _serve_gait(
     folder = _weights_dir(settings)
     estimator = age_estimator(checkpoint, await asyncio.to_thread(load_network, checkpoint, folder))
     estimator.network = await asyncio.to_thread(_accelerate, estimator.network, checkpoint, settings)
-    async with serving(checkpoint, estimator, read_golden(checkpoint, folder), capacity) as network:
+    async with serving(checkpoint, estimator, _golden(checkpoint, settings), capacity) as network:
         yield network
 
 
 @asynccontextmanager
 async def _serve_reid(settings: Settings, machine: Machine) -> AsyncIterator[ServedNetwork[PersonEmbedder]]:
     checkpoint = _find(_weights_dir(settings), settings.reid_model, "reid")
-    embedder, golden = await asyncio.to_thread(load_embedder, checkpoint, _weights_dir(settings))
+    embedder, _ = await asyncio.to_thread(load_embedder, checkpoint, _weights_dir(settings))
     capacity = _capacity(settings, settings.max_waiting, machine)
     embedder.network = await asyncio.to_thread(_accelerate, embedder.network, checkpoint, settings)
-    async with serving(checkpoint, embedder, golden, capacity) as network:
+    async with serving(checkpoint, embedder, _golden(checkpoint, settings), capacity) as network:
         yield network
 
 
@@ -174,7 +174,7 @@ async def _serve_pose(
     folder = _weights_dir(settings)
     estimator = pose_estimator(checkpoint, await asyncio.to_thread(load_network, checkpoint, folder))
     estimator.network = await asyncio.to_thread(_accelerate, estimator.network, checkpoint, settings)
-    async with serving(checkpoint, estimator, read_golden(checkpoint, folder), capacity) as network:
+    async with serving(checkpoint, estimator, _golden(checkpoint, settings), capacity) as network:
         yield network
 
 
@@ -207,8 +207,13 @@ def _reid_pipeline(
 
 def _accelerate(network: nn.Module, checkpoint: Checkpoint, settings: Settings) -> nn.Module:
     device = choose_device(settings.device)
-    options = RuntimeOptions(device, settings.runtime, settings.precision, settings.threads)
+    options = RuntimeOptions(device, settings.runtime, settings.precision, settings.threads, _weights_dir(settings))
     return accelerate(network, checkpoint, options, FileCache(settings.data_dir / "cache"))
+
+
+def _golden(checkpoint: Checkpoint, settings: Settings) -> NDArray[np.float32]:
+    rounded = settings.precision == "int8"
+    return read_golden(in_int8(checkpoint) if rounded else checkpoint, _weights_dir(settings))
 
 
 def _capacity(settings: Settings, max_waiting: int, machine: Machine | None) -> Capacity:

@@ -81,8 +81,10 @@ class Settings(BaseSettings):
     runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = Field(
         "auto", description="What computes networks; auto takes the fastest that agrees with torch."
     )
-    precision: Literal["fp32", "bf16"] = Field(
-        "fp32", description="bf16 is faster and less exact; `gaitkeeper evaluate precision` says by how much."
+    precision: Literal["fp32", "bf16", "int8"] = Field(
+        "fp32",
+        description="bf16 is faster and less exact, int8 more so; `gaitkeeper evaluate precision` says by how much."
+        " int8 needs the files that `gaitkeeper quantize` writes.",
     )
     threads: int = Field(0, ge=0, description="Threads of one forward pass on the CPU; 0 takes every core.")
     prepare_workers: int = Field(2, ge=1, le=64, description="Threads that decode and resize pictures.")

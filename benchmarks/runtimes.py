@@ -1,7 +1,8 @@
-"""Eager torch against ONNX Runtime and OpenVINO, all in fp32, side by side; and what each costs to start.
+"""Eager torch in fp32 against ONNX Runtime and OpenVINO, and OpenVINO in bf16 and int8; and what each costs to start.
 
-The ratios decide the order in `models.runtimes.selection.FASTEST`. Torch has the network as `load_network` gives it:
-channels last, and RGA with its relation maps factorised.
+The ratios in fp32 decide the order in `models.runtimes.selection.FASTEST`. Torch has the network as `load_network`
+gives it, channels last, and RGA with its relation maps factorised. The ranges for int8 come from noise, which changes
+answers but no times.
 """
 
 import statistics
@@ -21,29 +22,33 @@ from models.runtimes.compiled import CompiledNetwork
 from models.runtimes.exporting import Shape, export_onnx
 from models.runtimes.onnxruntime import open_onnxruntime
 from models.runtimes.openvino import open_openvino
+from models.runtimes.quantising import quantise
 
 T = TypeVar("T")
 
 BATCHES = (1, 8)
-BUNDLED = "rga-market1501-compact"
+CALIBRATION = 16
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A network to measure; without a name, the bundled checkpoint.
+    """A network to measure.
 
     Attributes:
         shape: (C, H, W) of its input.
+        name: of `models.names()`, or of a bundled checkpoint.
     """
 
     label: str
     shape: Shape
-    name: str = ""
+    name: str
     arguments: dict[str, object] = field(default_factory=dict)
 
 
 NETWORKS = (
-    Measured("RGA compact", (3, 128, 64)),
+    Measured("ResNet-18 compact", (3, 128, 64), "resnet18-market1501-compact"),
+    Measured("RGA compact", (3, 128, 64), "rga-market1501-compact"),
+    Measured("hourglass compact", (3, 128, 128), "hourglass-lspet-compact"),
     Measured("RGA-SC ResNet-50", (3, 256, 128), "rga_sc_resnet50"),
     Measured("HRNet-W32 pose", (3, 256, 192), "hrnet_w32_pose"),
     Measured("hourglass-2", (3, 256, 256), "hourglass_princeton", {"num_stacks": 2}),
@@ -54,25 +59,29 @@ NETWORKS = (
 
 def run() -> Iterator[str]:
     """Yield the lines of the report."""
-    yield f"fp32, {torch.get_num_threads()} threads; medians of 5 turns; ratios are to eager torch"
-    columns = f"{'network':18} {'batch':>5} {'torch ms':>9} {'onnxruntime':>12} {'openvino':>9}"
-    yield f"{columns}   seconds to export, open, compile"
+    yield f"{torch.get_num_threads()} threads; medians of 5 turns; ratios are to eager torch in fp32"
+    columns = f"{'network':18} {'batch':>5} {'torch ms':>9} {'onnxruntime':>12} {'openvino':>9} {'bf16':>6} {'int8':>6}"
+    yield f"{columns}   seconds to export, open, compile, quantise"
     for network in NETWORKS:
         yield from report(network)
 
 
 def report(measured: Measured, rounds: int = 5) -> Iterator[str]:
     """The lines of one network; a ratio above 1 says how many times faster than torch."""
-    network, threads = _build(measured), torch.get_num_threads()
-    exporting, onnx = _timed(partial(export_onnx, network, measured.shape))
+    network, threads, shape = _build(measured), torch.get_num_threads(), measured.shape
+    noise = torch.rand(CALIBRATION, *shape).numpy()
+    exporting, onnx = _timed(partial(export_onnx, network, shape))
     opening, session = _timed(partial(open_onnxruntime, onnx, threads))
-    openvino = partial(open_openvino, lambda: onnx, measured.shape, threads, "fp32", FileCache(None), "")
-    compiling, graphs = _timed(openvino)
-    ways = [network, CompiledNetwork(network, session), CompiledNetwork(network, graphs)]
-    started = f"{exporting:.1f}, {opening:.1f}, {compiling:.1f}"
+    compiling, graph = _timed(partial(open_openvino, lambda: onnx, shape, threads, "fp32", FileCache(None), ""))
+    quantising, rounded = _timed(partial(quantise, onnx, noise, ""))
+    bf16 = open_openvino(lambda: onnx, shape, threads, "bf16", FileCache(None), "")
+    int8 = open_openvino(lambda: rounded, shape, threads, "int8", FileCache(None), "")
+    ways = [network, *(CompiledNetwork(network, run) for run in (session, graph, bf16, int8))]
+    started = f"{exporting:.1f}, {opening:.1f}, {compiling:.1f}, {quantising:.1f}"
     for batch in BATCHES:
-        base, *ratios = _ratios(ways, torch.rand(batch, *measured.shape), rounds)
-        line = f"{measured.label:18} {batch:5} {1000 * base:9.1f} {ratios[0]:12.2f} {ratios[1]:9.2f}"
+        base, ort, openvino, *low = _ratios(ways, torch.rand(batch, *shape), rounds)
+        ratios = f"{ort:12.2f} {openvino:9.2f} {low[0]:6.2f} {low[1]:6.2f}"
+        line = f"{measured.label:18} {batch:5} {1000 * base:9.1f} {ratios}"
         yield f"{line}   {started}" if batch == BATCHES[0] else line
 
 
@@ -91,8 +100,9 @@ def _ratios(ways: list[nn.Module], images: Tensor, rounds: int) -> list[float]:
 
 
 def _build(measured: Measured) -> nn.Module:
-    if not measured.name:
-        return load_network(read_manifest(bundled_weights_dir())[BUNDLED], bundled_weights_dir())
+    bundled = read_manifest(bundled_weights_dir())
+    if measured.name in bundled:
+        return load_network(bundled[measured.name], bundled_weights_dir())
     torch.manual_seed(0)
     network = models.create(measured.name, **measured.arguments).eval()
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -24,7 +24,8 @@ from benchmarks.weights import RESNET_50, Fresh, write_fresh
 from models.checkpoint import bundled_weights_dir, load_network, read_manifest
 from models.predictors.reid import PersonEmbedder
 from models.runtimes.cache import FileCache
-from models.runtimes.selection import Precision, RuntimeOptions, accelerate
+from models.runtimes.selection import RuntimeOptions, accelerate
+from models.runtimes.torch import Precision
 
 BATCHES = (1, 4, 8, 16)
 CONCURRENCIES = (1, 8, 32)

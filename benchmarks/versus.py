@@ -1,6 +1,6 @@
 """Gaitkeeper and other model servers side by side: same network, weights, threads, pictures and largest batch.
 
-First in the same runtime, so that the servers alone differ: in eager PyTorch, and in the one that Gaitkeeper would take,
+First in the same runtime, so that the servers alone differ: in eager PyTorch, and in what Gaitkeeper would take, which
 which the peers then have from Gaitkeeper's own code. Then Gaitkeeper in its own runtimes against a peer that serves the
 networks as their papers write them, in eager PyTorch.
 """

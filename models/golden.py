@@ -1,6 +1,7 @@
 """Golden samples: a fixed picture and what a network made of it when its weights were released."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from models.transforms import to_tensor
 COSINE = 0.9999
 """How like its golden sample an answer must be."""
 LOW_PRECISION_COSINE = 0.99
-"""The same in bfloat16, which moves heatmaps by a thousandth."""
+"""The same in bfloat16, which moves heatmaps by a thousandth, and in int8, which has golden samples of its own."""
 
 
 def golden_image(size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -56,6 +57,11 @@ def read_golden(checkpoint: Checkpoint, weights_dir: Path) -> NDArray[np.float32
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
     except (OSError, ValueError, EOFError) as error:
         raise CheckpointError(f"the golden sample of {checkpoint.name} cannot be read: {error}") from error
+
+
+def in_int8(checkpoint: Checkpoint) -> Checkpoint:
+    """A checkpoint under the name of its int8 golden sample."""
+    return replace(checkpoint, name=f"{checkpoint.name}.int8")
 
 
 def agrees(row: Tensor, golden: NDArray[np.float32], cosine: float = COSINE) -> bool:

@@ -69,7 +69,9 @@ def evaluate_lsp(data: LspPersons, find: Find) -> dict[str, dict[str, float]]:
         For each part of the data: `persons`, `PCK@0.2` of all 14 keypoints, and `PCK@0.2, limbs` of the 12 that COCO
         has too. A part without persons is left out.
     """
-    points = find(data.images, np.stack([_box(*person) for person in zip(data.points, data.visible, strict=True)]))
+    points = find(
+        data.images, np.stack([person_box(*person) for person in zip(data.points, data.visible, strict=True)])
+    )
     limbs = np.isin(LSP_14.keypoints, COMMON)
     rows: dict[str, dict[str, float]] = {}
     for name, part in {"upright": data.upright, "others": ~data.upright}.items():
@@ -85,8 +87,8 @@ def evaluate_lsp(data: LspPersons, find: Find) -> dict[str, dict[str, float]]:
     return rows
 
 
-def _box(points: FloatArray, visible: NDArray[np.bool_]) -> FloatArray:
-    """The square box (4,) whose crop is that of `keypoint_region`."""
+def person_box(points: FloatArray, visible: NDArray[np.bool_]) -> FloatArray:
+    """The square box (4,) of keypoints (14, 2), some visible (14,), whose crop is that of `keypoint_region`."""
     region = keypoint_region(points, visible)
     half = region.width / BOX_MARGIN / 2
     return np.concatenate((region.center - half, region.center + half))

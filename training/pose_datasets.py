@@ -88,6 +88,11 @@ def is_mpii(root: Path) -> bool:
     return (root / "annot").is_dir()
 
 
+def is_coco(root: Path) -> bool:
+    """Whether a folder has COCO's annotations of keypoints."""
+    return any(root.glob("person_keypoints*.json")) or any(root.glob("annotations/person_keypoints*.json"))
+
+
 def load_coco(root: Path, split: str | None = None, detections: Path | None = None) -> CocoPersons:
     """Read COCO's person keypoints.
 

@@ -39,33 +39,33 @@ def gait(
     silhouettes without ages, print how the ages are spread that the network tells, view by view.
     """
     from models.checkpoint import CheckpointError
-    from training.gait_sequences import is_casia
 
     try:
         checkpoint, network = open_checkpoint(model, "gait", weights_dir, device)
-        if is_casia(Path(data)):
-            source, rows = _spread(Path(data), checkpoint, network)
-        else:
-            source, rows = _errors(data, split, cache, checkpoint, network)
+        rows, source = measure_gait(checkpoint, network, data, split, cache)
     except (CheckpointError, ValueError, OSError) as error:
         fail(str(error))
     flip = mirrored_or_not(checkpoint.preprocessing.flip)
     say_table(f"{model}, {flip}; {source}; MAE and widths in years, the rest in percent", rows, as_json)
 
 
-def _errors(
-    data: str, split: str, cache: Path | None, checkpoint: "Checkpoint", network: "nn.Module"
-) -> tuple[str, Rows]:
+def measure_gait(
+    checkpoint: "Checkpoint", network: "nn.Module", data: str, split: str = "test", cache: Path | None = None
+) -> tuple[Rows, str]:
+    """The rows of the table that fits the data, and what was read."""
     from training.gait_release import measure
+    from training.gait_sequences import is_casia
     from training.gait_sets import load_geis
 
+    if is_casia(Path(data)):
+        return _spread(Path(data), checkpoint, network)
     seen = checkpoint.preprocessing
     walks = load_geis(data, split, seen.size, cache)
     name = "walkers" if data.startswith("synthetic:") else split
-    return walks.source, {name: measure(network, walks, checkpoint.interval, checkpoint.gender, seen.flip)}
+    return {name: measure(network, walks, checkpoint.interval, checkpoint.gender, seen.flip)}, walks.source
 
 
-def _spread(path: Path, checkpoint: "Checkpoint", network: "nn.Module") -> tuple[str, Rows]:
+def _spread(path: Path, checkpoint: "Checkpoint", network: "nn.Module") -> tuple[Rows, str]:
     import numpy as np
 
     from models.ordinal import ordinal_ages
@@ -80,4 +80,4 @@ def _spread(path: Path, checkpoint: "Checkpoint", network: "nn.Module") -> tuple
         told = ages[views == view]
         spread = zip((5, 25, 50, 75, 95), np.percentile(told, (5, 25, 50, 75, 95)), strict=True)
         rows[f"view {view}"] = {"walks": len(told)} | {f"{share} % below, years": float(age) for share, age in spread}
-    return walks.source, rows
+    return rows, walks.source

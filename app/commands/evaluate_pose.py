@@ -45,14 +45,19 @@ def pose(
 
     try:
         checkpoint, network = open_checkpoint(model, "pose", weights_dir, device)
-        rows, source = _measure(checkpoint, network, data, split, detections, flip)
+        rows, source = measure_pose(checkpoint, network, data, split, detections, flip)
     except (CheckpointError, ValueError, OSError) as error:
         fail(str(error))
     say_table(f"{model}, {mirrored_or_not(flip)}; {source}", rows, as_json)
 
 
-def _measure(
-    checkpoint: "Checkpoint", network: "nn.Module", data: Path, split: str | None, detections: Path | None, flip: bool
+def measure_pose(
+    checkpoint: "Checkpoint",
+    network: "nn.Module",
+    data: Path,
+    split: str | None = None,
+    detections: Path | None = None,
+    flip: bool = True,
 ) -> "tuple[Mapping[str, Figures], str]":
     """The rows of the table that fits the data and the network, and what was read."""
     from models.keypoints import COCO_17, LSP_14, MPII_16

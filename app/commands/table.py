@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from app.commands.console import say
 
 Figures = Mapping[str, float]
-"""Whole numbers are counts, others fractions; years where a name begins with MAE or ends with years; NaN is unknown."""
+"""Whole numbers are counts, others fractions; years where a name begins with MAE or ends with years, pixels where it
+ends with pixels, cosines where it begins with cosine; NaN is unknown."""
 
 
 def say_table(title: str, rows: Mapping[str, Figures], as_json: bool = False) -> None:
@@ -34,4 +35,6 @@ def _written(key: str, value: float) -> str:
         return str(value)
     if math.isnan(value):
         return "-"
-    return f"{value:.2f}" if key.startswith("MAE") or key.endswith("years") else f"{100 * value:.1f}"
+    if key.startswith("cosine"):
+        return f"{value:.4f}"
+    return f"{value:.2f}" if key.startswith("MAE") or key.endswith(("years", "pixels")) else f"{100 * value:.1f}"

@@ -20,7 +20,8 @@ from models.checkpoint import Checkpoint, load_network, read_manifest
 from models.predictors.pose import PoseEstimator, pose_estimator
 from models.predictors.reid import PersonEmbedder
 from models.runtimes.cache import FileCache
-from models.runtimes.selection import Precision, RuntimeOptions, accelerate
+from models.runtimes.selection import RuntimeOptions, accelerate
+from models.runtimes.torch import Precision
 
 VARIABLE = "BENCHMARK_JOB"
 CPU = torch.device("cpu")

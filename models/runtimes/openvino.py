@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU, in single precision or bfloat16. The only file that imports it."""
+"""OpenVINO on the CPU, in single precision, bfloat16 or int8. The only file that imports it."""
 
 import hashlib
 import importlib
@@ -16,7 +16,7 @@ from models.runtimes.cache import FileCache
 from models.runtimes.compiled import FloatArray, Run, RuntimeUnusableError
 from models.runtimes.exporting import Shape
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "int8"]
 
 
 def open_openvino(
@@ -28,7 +28,7 @@ def open_openvino(
         onnx: gives the file's bytes; called if nothing is cached.
         shape: of one input.
         threads: of one call.
-        precision: of the computation; inputs and outputs are float32.
+        precision: of the computation; inputs and outputs are float32. For int8 the file says what is rounded, and how.
         cache: for compiled networks.
         key: what tells this network from others in the cache.
 
@@ -114,7 +114,7 @@ class _Requests(threading.local):
 
 def _config(threads: int, precision: Precision) -> dict[str, object]:
     # Left to itself it computes in bfloat16 wherever the processor can.
-    hint = {"fp32": "f32", "bf16": "bf16"}[precision]
+    hint = "bf16" if precision == "bf16" else "f32"
     return {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
 
 

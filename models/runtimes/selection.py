@@ -4,7 +4,8 @@ import hashlib
 import json
 import logging
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from importlib.util import find_spec
@@ -14,13 +15,14 @@ from typing import Literal
 import torch
 from torch import nn
 
-from models.checkpoint import Checkpoint
+from models.checkpoint import Checkpoint, bundled_weights_dir
 from models.runtimes import exporting
 from models.runtimes.agreement import agreement
 from models.runtimes.cache import FileCache
 from models.runtimes.compiled import CompiledNetwork, RuntimeUnusableError
 from models.runtimes.cores import usable_cores
 from models.runtimes.exporting import Shape, export_onnx
+from models.runtimes.int8_files import read_int8
 from models.runtimes.onnxruntime import open_onnxruntime
 from models.runtimes.openvino import open_openvino
 from models.runtimes.torch import open_torch
@@ -28,7 +30,7 @@ from models.runtimes.torch import open_torch
 log = logging.getLogger("gaitkeeper")
 
 RuntimeName = Literal["torch", "onnxruntime", "openvino"]
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "int8"]
 
 DIGITS = 16
 """Of the digest in the name of a cached file."""
@@ -49,19 +51,21 @@ class RuntimeOptions:
         runtime: "auto" takes the fastest that computes in this precision and agrees with torch.
         precision: of convolutions and products; inputs and outputs are float32.
         threads: of one forward pass on a CPU; 0 takes every core.
+        int8_dir: folder of the files that int8 is computed from.
     """
 
     device: torch.device
     runtime: Literal["auto"] | RuntimeName = "auto"
     precision: Precision = "fp32"
     threads: int = 0
+    int8_dir: Path = field(default_factory=bundled_weights_dir)
 
 
 def accelerate(network: nn.Module, checkpoint: Checkpoint, options: RuntimeOptions, files: FileCache) -> nn.Module:
     """Hand a checkpoint's network to a runtime.
 
     Each start compares a runtime's answer with torch's. If "auto" meets a runtime that is unusable, it says so in the
-    log and goes on to the next; torch is the last.
+    log and goes on to the next; torch is the last. Only OpenVINO computes int8.
 
     Args:
         network: as `load_network` gives it.
@@ -80,8 +84,9 @@ def accelerate(network: nn.Module, checkpoint: Checkpoint, options: RuntimeOptio
         try:
             opened = _open(name, network, checkpoint, options, files)
         except RuntimeUnusableError as error:
-            if options.runtime != "auto":
-                raise ValueError(f"the setting runtime is {name!r}: {error}") from error
+            if len(candidates) == 1:
+                wanted = "precision is 'int8'" if options.precision == "int8" else f"runtime is {name!r}"
+                raise ValueError(f"the setting {wanted}: {error}") from error
             log.warning("%s: not computed by %s: %s", checkpoint.name, name, error)
             continue
         log.info("%s: computed by %s on %s in %s", checkpoint.name, name, options.device, options.precision)
@@ -101,6 +106,10 @@ def _candidates(network: str, options: RuntimeOptions) -> tuple[RuntimeName, ...
         ValueError: the one that was asked for never fits the other options.
     """
     wanted = options.runtime
+    if options.precision == "int8":
+        if options.device.type != "cpu" or wanted not in ("auto", "openvino"):
+            raise ValueError("the setting precision is 'int8', which OpenVINO computes, on the CPU only; choose 'fp32'")
+        return ("openvino",)
     if options.device.type != "cpu" and wanted in ("onnxruntime", "openvino"):
         raise ValueError(f"the setting runtime is {wanted!r}, which runs on the CPU only; choose 'auto' or 'torch'")
     if wanted == "onnxruntime" and options.precision != "fp32":
@@ -120,12 +129,16 @@ def _open(
     name: RuntimeName, network: nn.Module, checkpoint: Checkpoint, options: RuntimeOptions, files: FileCache
 ) -> nn.Module:
     if name == "torch":
+        assert options.precision != "int8"
         return open_torch(network, options.device, options.precision)
     shape, threads = input_shape(checkpoint), options.threads or usable_cores()
     key = f"{checkpoint.name}-{_digest(checkpoint)}"
     # What earlier weights or releases left behind: tens of megabytes each.
     files.forget(re.compile(rf"{re.escape(checkpoint.name)}-[0-9a-f]{{{DIGITS}}}[.-].*"), but=key)
-    onnx = partial(files.fetch, f"{key}.onnx", partial(export_onnx, network, shape))
+    onnx: Callable[[], bytes] = partial(files.fetch, f"{key}.onnx", partial(export_onnx, network, shape))
+    if options.precision == "int8":
+        int8 = read_int8(checkpoint, options.int8_dir)
+        key, onnx = f"{key}-{hashlib.sha256(int8).hexdigest()[:DIGITS]}", lambda: int8
     if name == "onnxruntime":
         run = open_onnxruntime(onnx(), threads)
     else:

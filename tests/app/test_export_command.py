@@ -1,4 +1,4 @@
-"""`gaitkeeper export …` and `gaitkeeper evaluate precision`."""
+"""`gaitkeeper export …`."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 import models
 from app.cli import main
-from tests.app.test_evaluate import add_checkpoint, results
-from tests.training.layouts import MARKET, write_folders
+from tests.app.test_evaluate import add_checkpoint
 
 runner = CliRunner()
 
@@ -62,20 +61,3 @@ def test_an_unknown_network_is_refused(weights: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "there is no checkpoint 'nothing'" in result.stderr
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("precision", "runtime", "likeness"), [("fp32", "onnxruntime", 0.99999), ("bf16", "torch", 0.9)]
-)
-def test_a_precision_report_sets_two_ways_side_by_side(
-    precision: str, runtime: str, likeness: float, weights: Path, tmp_path: Path
-) -> None:
-    data = write_folders(tmp_path / "market", MARKET)
-    how = ["--model", "tiny-reid", "--weights-dir", str(weights), "--precision", precision, "--runtime", runtime]
-
-    result = runner.invoke(main, ["evaluate", "precision", "--data", str(data), "--json", *how])
-
-    rows = results(result)
-    assert list(rows) == ["market, torch fp32", f"market, {runtime} {precision}"]
-    assert rows["market, torch fp32"]["rank_1"] == rows[f"market, {runtime} {precision}"]["rank_1"] == 1
-    assert likeness <= rows[f"market, {runtime} {precision}"]["lowest"] <= 1 + 1e-6

@@ -21,6 +21,12 @@ def test_fractions_are_percent_counts_are_whole_and_years_are_years(capsys: pyte
     ]
 
 
+def test_likenesses_are_written_in_their_own_units(capsys: pytest.CaptureFixture[str]) -> None:
+    say_table("apart", {"a": {"cosine, lowest": 0.99242, "median pixels": 0.028, "median years": 1.0}})
+
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["a", "0.9924", "0.03", "1.00"]
+
+
 def test_machines_get_fractions_and_null(capsys: pytest.CaptureFixture[str]) -> None:
     say_table("what was read", ROWS, as_json=True)
 
