@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,10 +35,7 @@ DIGITS = 16
 """Of the digest in the name of a cached file."""
 
 # The fastest first, in fp32 on a CPU, as `python -m benchmarks runtimes` measures; one that is not installed is passed.
-FASTEST: dict[str, tuple[RuntimeName, ...]] = {
-    "rga_*": ("onnxruntime", "openvino"),
-    "*": ("openvino", "onnxruntime"),
-}
+FASTEST: tuple[RuntimeName, ...] = ("openvino", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ def accelerate(network: nn.Module, checkpoint: Checkpoint, options: RuntimeOptio
     Raises:
         ValueError: the runtime that was asked for cannot do it here.
     """
-    candidates = _candidates(checkpoint.network, options)
+    candidates = _candidates(options)
     for name in candidates:
         try:
             opened = _open(name, network, checkpoint, options, files)
@@ -99,7 +95,7 @@ def input_shape(checkpoint: Checkpoint) -> Shape:
     return (1 if checkpoint.task == "gait" else 3, *checkpoint.preprocessing.size)
 
 
-def _candidates(network: str, options: RuntimeOptions) -> tuple[RuntimeName, ...]:
+def _candidates(options: RuntimeOptions) -> tuple[RuntimeName, ...]:
     """The runtimes to try, in this order.
 
     Raises:
@@ -118,10 +114,7 @@ def _candidates(network: str, options: RuntimeOptions) -> tuple[RuntimeName, ...
         return (wanted,)
     if options.device.type != "cpu":
         return ("torch",)
-    if options.precision == "fp32":
-        fastest = next(names for pattern, names in FASTEST.items() if fnmatchcase(network, pattern))
-    else:
-        fastest = ("openvino",)
+    fastest = FASTEST if options.precision == "fp32" else ("openvino",)
     return (*(name for name in fastest if find_spec(name)), "torch")
 
 
