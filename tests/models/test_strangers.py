@@ -29,7 +29,7 @@ def test_what_a_share_reaches_is_reached_by_that_share(share: float, more: float
 
 @given(target=st.floats(1e-6, 0.9), identities=st.integers(1, 10**6))
 def test_at_the_threshold_no_more_than_the_target_are_taken_for_somebody(target: float, identities: int) -> None:
-    assert TAIL.fpir(TAIL.threshold(target, identities), identities) <= target * (1 + 1e-6)
+    assert TAIL.fpir(TAIL.threshold(target, identities), identities) <= target * (1 + 1e-4)
 
 
 def test_fewer_people_ask_for_a_higher_threshold_at_the_same_scale() -> None:
