@@ -15,7 +15,7 @@ from models.golden import golden_path, in_int8, write_golden
 from models.runtimes.cache import FileCache
 from models.runtimes.compiled import FloatArray, RuntimeUnusableError
 from models.runtimes.exporting import INPUT, export_onnx
-from models.runtimes.int8_files import WEIGHTS, int8_path
+from models.runtimes.int8_files import CONTENT, WEIGHTS, content_of, int8_path
 from models.runtimes.likeness import answer_of, likeness
 from models.runtimes.selection import RuntimeOptions, accelerate, input_shape
 
@@ -79,7 +79,7 @@ def quantise(onnx: bytes, images: FloatArray, weights_sha256: str) -> bytes:
         except Exception as error:  # its errors have no common class
             raise RuntimeUnusableError(f"ONNX Runtime cannot quantise the network: {error}") from error
         quantised = onnx_files.load(target)
-    onnx_files.helper.set_model_props(quantised, {WEIGHTS: weights_sha256})
+    onnx_files.helper.set_model_props(quantised, {WEIGHTS: weights_sha256, CONTENT: content_of(quantised)})
     file: bytes = quantised.SerializeToString()
     return file
 

@@ -104,7 +104,10 @@ def _candidates(options: RuntimeOptions) -> tuple[RuntimeName, ...]:
     wanted = options.runtime
     if options.precision == "int8":
         if options.device.type != "cpu" or wanted not in ("auto", "openvino"):
-            raise ValueError("the setting precision is 'int8', which OpenVINO computes, on the CPU only; choose 'fp32'")
+            raise ValueError(
+                "the setting precision is 'int8', which OpenVINO alone computes, on the CPU; choose the runtime 'auto'"
+                " or 'openvino' and the device 'cpu', or the precision 'fp32'"
+            )
         return ("openvino",)
     if options.device.type != "cpu" and wanted in ("onnxruntime", "openvino"):
         raise ValueError(f"the setting runtime is {wanted!r}, which runs on the CPU only; choose 'auto' or 'torch'")

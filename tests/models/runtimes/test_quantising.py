@@ -116,7 +116,13 @@ def test_a_file_that_is_missing_damaged_or_of_other_weights_is_refused_with_the_
         accelerate(network, replace(checkpoint, sha256="1"), in_eight_bits(tmp_path), FileCache(None))
 
     path = tmp_path / "tiny.int8.onnx"
-    path.write_bytes(path.read_bytes()[:1000])
+    whole = path.read_bytes()
+    weights = max(onnx.load(path).graph.initializer, key=lambda one: len(one.raw_data)).raw_data
+    path.write_bytes(whole.replace(weights, bytes([weights[0] ^ 1]) + weights[1:]))
+    with pytest.raises(ValueError, match=rf"is damaged; {ANEW} anew"):
+        accelerate(network, checkpoint, in_eight_bits(tmp_path), FileCache(None))
+
+    path.write_bytes(whole[:1000])
     with pytest.raises(ValueError, match=rf"cannot be read: .*{ANEW}"):
         accelerate(network, checkpoint, in_eight_bits(tmp_path), FileCache(None))
 
@@ -125,7 +131,7 @@ def test_only_openvino_on_a_cpu_computes_int8() -> None:
     network, checkpoint = PLAIN.build(), PLAIN.checkpoint()
 
     for options in (RuntimeOptions(CPU, "torch", "int8"), RuntimeOptions(torch.device("cuda"), "auto", "int8")):
-        with pytest.raises(ValueError, match="which OpenVINO computes, on the CPU only"):
+        with pytest.raises(ValueError, match="which OpenVINO alone computes, on the CPU; choose the runtime"):
             accelerate(network, checkpoint, options, FileCache(None))
 
 
