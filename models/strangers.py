@@ -71,7 +71,7 @@ class Tail:
         return independent(self.reached(evidence), max(identities / self.identities, 1))
 
     def threshold(self, target: float, identities: int) -> float:
-        """The least evidence from the start on at which `fpir` is at most the target."""
+        """The least evidence from the start on at which `fpir` is at most the target, or the least that it tells."""
         return self.evidence(each_of(target, max(identities / self.identities, 1)))
 
 
