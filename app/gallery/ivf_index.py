@@ -14,7 +14,7 @@ from app.gallery.domain import Embeddings
 from app.gallery.faiss_calls import Rows, nearest_rows
 from app.gallery.faiss_index import check_ascending, pairwise_similarities, positions_of, rounding
 from app.gallery.index import IndexBuilder, IndexChange, IndexStats, Neighbours, OutOfStep, Similarities, VectorIndex
-from app.gallery.lists import ASSIGNED_AT_ONCE, Homes, InvertedList, Training, empty_list, grouped
+from app.gallery.lists import ASSIGNED_AT_ONCE, Homes, InvertedList, Training, empty_lists, grouped, settle
 from app.gallery.pages import empty_rows, give_back
 from app.gallery.persistent import GrowingArray
 
@@ -74,7 +74,7 @@ class IvfIndex:
         """
         check_ascending(keys)
         sizes = np.bincount(homes, minlength=len(training.centres))
-        lists = [empty_list(size, training) for size in sizes.tolist()]
+        lists = empty_lists(sizes.tolist(), training)
         ends = np.zeros(len(lists), np.int64)
         at_once = FILLED_AT_ONCE_BYTES // embeddings[:1].nbytes if len(keys) else 1
         for start in range(0, len(keys), at_once):
@@ -89,8 +89,9 @@ class IvfIndex:
                     lists[home].codes.rows[into] = codes[mine]  # type: ignore[union-attr]
                 ends[home] += len(mine)
             give_back(embeddings, start + len(rows))
+        settle(lists)
         held = GrowingArray(keys), GrowingArray(homes)
-        return cls(version, training, tuple(lists), *held, len(keys), len(keys), rebuild, tend)
+        return cls(version, training, lists, *held, len(keys), len(keys), rebuild, tend)
 
     def __len__(self) -> int:
         return self.size

@@ -1,6 +1,6 @@
 """What an index of lists consists of: what was learned, and the lists."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,6 +12,7 @@ from app.gallery.changes import Keys
 from app.gallery.domain import Embeddings
 from app.gallery.faiss_calls import CodeList, Coder, Rows, nearest_rows
 from app.gallery.index import OutOfStep
+from app.gallery.pages import empty_pieces, use_large_pages
 from app.gallery.persistent import GrowingArray
 
 Homes = NDArray[np.int32]
@@ -86,12 +87,24 @@ class InvertedList:
         return InvertedList(GrowingArray(self.keys.rows[kept]), GrowingArray(self.rows.rows[kept]), codes)
 
 
-def empty_list(size: int, training: Training) -> InvertedList:
-    """A list of so many embeddings, to be filled."""
+def empty_lists(sizes: Sequence[int], training: Training) -> tuple[InvertedList, ...]:
+    """Lists of so many embeddings each, to be filled; `settle` is for when they are."""
     dim, kind = training.centres.shape[1], training.coder.kind
-    rows = np.empty((size, dim), np.float32 if kind == "float32" else np.float16)
-    codes = GrowingArray(np.empty((size, dim), np.uint8)) if kind == "int8" else None
-    return InvertedList(GrowingArray(np.empty(size, np.int64)), GrowingArray(rows), codes)
+    rows = empty_pieces(sizes, dim, np.float32 if kind == "float32" else np.float16)
+    codes = empty_pieces(sizes, dim, np.uint8) if kind == "int8" else [None] * len(sizes)
+    return tuple(
+        InvertedList(
+            GrowingArray(np.empty(size, np.int64)), GrowingArray(mine), None if coded is None else GrowingArray(coded)
+        )
+        for size, mine, coded in zip(sizes, rows, codes, strict=True)
+    )
+
+
+def settle(lists: Sequence[InvertedList]) -> None:
+    """Have lists that `empty_lists` made, and that are filled now, lie where they are scanned fastest."""
+    for column in (lists[0].rows, lists[0].codes):
+        if column is not None:
+            use_large_pages(column.rows)
 
 
 def grouped(homes: Homes) -> Iterator[tuple[int, Rows]]:

@@ -12,7 +12,6 @@ from app.gallery.faiss_calls import Coder, Codes
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import IndexChange, VectorIndex
 from app.gallery.ivf_index import IvfIndex
-from app.gallery.pages import empty_rows, give_back
 from app.gallery.recall import recall, sample_keys, true_neighbours
 from app.gallery.sizing import IndexOptions, SizedIndexes
 from app.gallery.snapshots import SnapshotFile
@@ -238,14 +237,3 @@ def test_codes_come_back_as_they_were_for_a_coder_with_the_same_ranges() -> None
     first = Coder.fitted("int8", rows)
 
     assert np.array_equal(Coder("int8", DIM, first.ranges).encode(rows), first.encode(rows))
-
-
-def test_memory_that_is_given_back_leaves_the_rest_as_it_was() -> None:
-    rows = empty_rows(5000, 64)
-    rows[:] = 1
-
-    give_back(rows, 4000)
-
-    assert not rows[:3900].any()
-    assert rows[4000:].all()
-    assert not rows[:0].any()
