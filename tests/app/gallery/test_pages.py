@@ -45,18 +45,17 @@ def test_pieces_do_not_overlap(dtype: type[np.generic]) -> None:
 
 
 def test_a_piece_that_nobody_holds_takes_nothing_from_its_neighbours() -> None:
-    pieces = empty_pieces([1001, 1003, 1007], 24, np.float32)
-    for piece in pieces:
+    before, middle, behind = empty_pieces([1001, 1003, 1007], 24, np.float32)
+    for piece in (before, middle, behind):
         piece[:] = 7
-    view = pieces[1][-5:]
+    view = middle[-5:]
 
-    pieces.pop(0)
-    pieces.pop(0)
-
+    del piece, middle
     assert (view == 7).all()
-    assert (pieces[0] == 7).all()
+
     del view
-    assert (pieces[0] == 7).all()
+    assert (before == 7).all()
+    assert (behind == 7).all()
 
 
 @on_linux
