@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +40,19 @@ from models.checkpoint import (
 )
 from models.detectors.base import PersonDetector
 from models.detectors.build import create_detector
-from models.golden import COSINE, LOW_PRECISION_COSINE, in_int8, read_golden
+from models.golden import COSINE, LOW_PRECISION_COSINE, golden_path, in_int8, read_golden
 from models.predictors.gait import AgeEstimator, age_estimator
 from models.predictors.pose import PoseEstimator, pose_estimator
 from models.predictors.reid import PersonEmbedder
 from models.runtimes.cache import FileCache
 from models.runtimes.cores import use_one_core
+from models.runtimes.int8_files import read_int8_golden, what_writes_int8
 from models.runtimes.selection import RuntimeOptions, accelerate
 
 DEFAULT_GALLERY = "default"
 GOLDEN_COSINE = COSINE
+
+P = TypeVar("P", PersonEmbedder, PoseEstimator, AgeEstimator)
 
 log = logging.getLogger("gaitkeeper")
 
@@ -102,6 +105,13 @@ async def open_runtime(settings: Settings, metrics: Metrics | None = None) -> As
         for checkpoint in (network.checkpoint for network in networks):
             if not checkpoint.commercial_use:
                 log.warning("%s: licence %s; not for commercial use", checkpoint.name, checkpoint.licence)
+        if settings.precision != "fp32":
+            log.warning(
+                "%s computes in %s: embeddings of other precisions are close, but not the same; enrol and query a"
+                " gallery with one",
+                embedder.checkpoint.name,
+                settings.precision,
+            )
         upload_limits = UploadLimits(settings.max_body_bytes, settings.max_images)
         operations = await stack.enter_async_context(operate(settings, networks, store, metrics))
         yield Runtime(settings, networks, reid, pose, gait, upload_limits, device, operations, doorway)
@@ -152,8 +162,7 @@ async def _serve_gait(
 ) -> AsyncIterator[ServedNetwork[AgeEstimator]]:
     folder = _weights_dir(settings)
     estimator = age_estimator(checkpoint, await asyncio.to_thread(load_network, checkpoint, folder))
-    estimator.network = await asyncio.to_thread(_accelerate, estimator.network, checkpoint, settings)
-    async with serving(checkpoint, estimator, _golden(checkpoint, settings), capacity) as network:
+    async with _serve(settings, checkpoint, estimator, capacity) as network:
         yield network
 
 
@@ -162,8 +171,7 @@ async def _serve_reid(settings: Settings, machine: Machine) -> AsyncIterator[Ser
     checkpoint = _find(_weights_dir(settings), settings.reid_model, "reid")
     embedder, _ = await asyncio.to_thread(load_embedder, checkpoint, _weights_dir(settings))
     capacity = _capacity(settings, settings.max_waiting, machine)
-    embedder.network = await asyncio.to_thread(_accelerate, embedder.network, checkpoint, settings)
-    async with serving(checkpoint, embedder, _golden(checkpoint, settings), capacity) as network:
+    async with _serve(settings, checkpoint, embedder, capacity) as network:
         yield network
 
 
@@ -173,8 +181,20 @@ async def _serve_pose(
 ) -> AsyncIterator[ServedNetwork[PoseEstimator]]:
     folder = _weights_dir(settings)
     estimator = pose_estimator(checkpoint, await asyncio.to_thread(load_network, checkpoint, folder))
-    estimator.network = await asyncio.to_thread(_accelerate, estimator.network, checkpoint, settings)
-    async with serving(checkpoint, estimator, _golden(checkpoint, settings), capacity) as network:
+    async with _serve(settings, checkpoint, estimator, capacity) as network:
+        yield network
+
+
+@asynccontextmanager
+async def _serve(
+    settings: Settings, checkpoint: Checkpoint, predictor: P, capacity: Capacity
+) -> AsyncIterator[ServedNetwork[P]]:
+    """Hand a predictor's network to the runtime that the settings choose, and run it."""
+    folder, rounded = _weights_dir(settings), settings.precision == "int8"
+    predictor.network = await asyncio.to_thread(_accelerate, predictor.network, checkpoint, settings)
+    golden = (read_int8_golden if rounded else read_golden)(checkpoint, folder)
+    remedy = f" ({golden_path(in_int8(checkpoint), folder)}); {what_writes_int8(checkpoint)} anew" if rounded else ""
+    async with serving(checkpoint, predictor, golden, capacity, remedy) as network:
         yield network
 
 
@@ -209,11 +229,6 @@ def _accelerate(network: nn.Module, checkpoint: Checkpoint, settings: Settings) 
     device = choose_device(settings.device)
     options = RuntimeOptions(device, settings.runtime, settings.precision, settings.threads, _weights_dir(settings))
     return accelerate(network, checkpoint, options, FileCache(settings.data_dir / "cache"))
-
-
-def _golden(checkpoint: Checkpoint, settings: Settings) -> NDArray[np.float32]:
-    rounded = settings.precision == "int8"
-    return read_golden(in_int8(checkpoint) if rounded else checkpoint, _weights_dir(settings))
 
 
 def _capacity(settings: Settings, max_waiting: int, machine: Machine | None) -> Capacity:

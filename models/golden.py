@@ -50,13 +50,18 @@ def read_golden(checkpoint: Checkpoint, weights_dir: Path) -> NDArray[np.float32
     """A checkpoint's golden sample: one row of its predictor's `forward`, float32.
 
     Raises:
-        CheckpointError: it is not there, or no array.
+        CheckpointError: it is not there, or no array; the message names the file.
     """
     path = golden_path(checkpoint, weights_dir)
+    sample = f"the golden sample of {checkpoint.name}, {path},"
     try:
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
-    except (OSError, ValueError, EOFError) as error:
-        raise CheckpointError(f"the golden sample of {checkpoint.name} cannot be read: {error}") from error
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{sample} is missing") from error
+    except OSError as error:
+        raise CheckpointError(f"{sample} cannot be read: {error.strerror}") from error
+    except Exception as error:  # of numpy's reading, which have no common class
+        raise CheckpointError(f"{sample} is damaged") from error
 
 
 def in_int8(checkpoint: Checkpoint) -> Checkpoint:

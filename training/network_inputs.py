@@ -1,5 +1,6 @@
 """Pictures as a network sees them, drawn from what a user has."""
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def network_inputs(checkpoint: Checkpoint, network: nn.Module, data: str, count:
         CheckpointError: it is not known how the network is used.
     """
     rng, seen = np.random.default_rng(seed), checkpoint.preprocessing
+    _require_data(data, checkpoint.task)
     if checkpoint.task == "gait":
         geis = (load_casia(Path(data), seen.size) if is_casia(Path(data)) else load_geis(data, "train", seen.size)).geis
         return torch.from_numpy(geis[rng.permutation(len(geis))[:count]])[:, None].float() / 255
@@ -54,12 +56,22 @@ def network_inputs(checkpoint: Checkpoint, network: nn.Module, data: str, count:
     return torch.stack([estimator.prepare(*person) for person in _persons(Path(data), count, rng)])
 
 
+def _require_data(data: str, task: str) -> None:
+    path, gait = Path(data), task == "gait"
+    if gait and data.startswith("synthetic"):
+        return
+    if not data or not path.exists():
+        raise ValueError(f"there are no data at {data!r}")
+    if not path.is_dir() and not (gait and zipfile.is_zipfile(path)):
+        raise ValueError(f"{data} is no folder{', no zip file and no synthetic:SEED:COUNT' if gait else ''}")
+
+
 def _crops(root: Path, count: int, rng: np.random.Generator) -> Sequence[NDArray[np.uint8]]:
     if (root / "index.csv").is_file():
         crops = list_crops(root, Wanted("train"))
     else:
-        paths = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in PICTURES)
-        crops = [CropFile(path.name, -1, -1, path) for path in paths]
+        paths = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in PICTURES and path.is_file())
+        crops = [CropFile(str(path), -1, -1, path) for path in paths]
     if not crops:
         raise ValueError(f"{root} has no pictures ({', '.join(sorted(PICTURES))}), and no index.csv")
     return decode_crops([crops[index] for index in rng.permutation(len(crops))[:count]])

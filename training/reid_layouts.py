@@ -14,6 +14,7 @@
 import csv
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -120,11 +121,16 @@ def list_crops(root: Path, wanted: Wanted) -> list[CropFile]:
 
 
 def read_pictures(crops: Sequence[CropFile]) -> list[bytes]:
-    """The encoded pictures of some crops, in their order; each zip file is opened once."""
+    """The encoded pictures of some crops, in their order; each zip file is opened once.
+
+    Raises:
+        ValueError: a zip file is damaged.
+        OSError: a picture cannot be read.
+    """
     with ExitStack() as stack:
         holders = {crop.path for crop in crops if crop.member}
         archives = {path: stack.enter_context(zipfile.ZipFile(path)) for path in holders}
-        return [archives[crop.path].read(crop.member) if crop.member else crop.path.read_bytes() for crop in crops]
+        return [_member(archives[crop.path], crop) if crop.member else crop.path.read_bytes() for crop in crops]
 
 
 def named_crops(folder: Path) -> list[CropFile]:
@@ -148,6 +154,13 @@ def _refuse_boxes(root: Path, wanted: Wanted) -> None:
         raise ValueError(f"{root} has one kind of boxes, so {wanted.boxes!r} cannot be chosen")
 
 
+def _member(archive: zipfile.ZipFile, crop: CropFile) -> bytes:
+    try:
+        return archive.read(crop.member)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{crop.member} in {crop.path} is damaged: {error}") from error
+
+
 def _indexed(root: Path, wanted: Wanted) -> list[CropFile]:
     if wanted.classic_set:
         raise ValueError(f"{root} has one test set, number 0, not {wanted.classic_set}")
@@ -158,26 +171,38 @@ def _indexed(root: Path, wanted: Wanted) -> list[CropFile]:
     ]
     archives = sorted(root.glob("*.zip"))
     if not archives:
-        return [CropFile(row["file"], int(row["pid"]), int(row["cam"]), root / row["file"]) for row in rows]
+        return [CropFile(row["file"], *_who_and_where(row, root), root / row["file"]) for row in rows]
     members = zip_members(archives[0])
     paths = [row["file"] if row["file"] in members else f"images/{row['file']}" for row in rows]
     lost = [path for path in paths if path not in members]
     if lost:
         raise ValueError(f"{archives[0]} lacks {len(lost)} of {len(paths)} pictures; the first is {lost[0]}")
     return [
-        CropFile(row["file"], int(row["pid"]), int(row["cam"]), archives[0], path)
+        CropFile(row["file"], *_who_and_where(row, root), archives[0], path)
         for row, path in zip(rows, paths, strict=True)
     ]
 
 
 def _index(root: Path) -> list[dict[str, str]]:
     path = root / "index.csv"
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        absent = {"file", "pid", "cam", "split"}.difference(reader.fieldnames or ())
-        if absent:
-            raise ValueError(f"{path} has no column {min(absent)}")
-        return [{"boxes": "", **row} for row in reader]
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            absent, rows = {"file", "pid", "cam", "split"}.difference(reader.fieldnames or ()), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is no table of comma-separated values: {error}") from error
+    if absent:
+        raise ValueError(f"{path} has no column {min(absent)}")
+    return [{"boxes": "", **row} for row in rows]
+
+
+def _who_and_where(row: dict[str, str], root: Path) -> tuple[int, int]:
+    try:
+        return int(row["pid"]), int(row["cam"])
+    except (TypeError, ValueError):  # a line that ends early has None
+        raise ValueError(
+            f"{root / 'index.csv'}: {row['file']} has pid {row['pid']!r} and cam {row['cam']!r}; both are whole numbers"
+        ) from None
 
 
 def _indexed_boxes(root: Path) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands.console import fail, say
-from app.commands.weights_intake import chosen_folder
+from app.commands.console import fail, reason_of, say
+from app.commands.weights_intake import folder_with_manifest
 
 Format = Literal["onnx", "openvino", "torch-export"]
 
@@ -26,9 +26,9 @@ def export(
     from models.runtimes.compiled import RuntimeUnusableError
     from models.runtimes.files import write_files
 
-    folder = chosen_folder(weights_dir)
+    folder = folder_with_manifest(weights_dir)
     try:
         for path in write_files(find_checkpoint(name, folder), folder, format_, out):
             say(str(path))
     except (CheckpointError, RuntimeUnusableError, OSError) as error:
-        fail(str(error))
+        fail(reason_of(error))

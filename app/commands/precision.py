@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.commands.console import fail
+from app.commands.console import fail, reason_of
 from app.commands.evaluate_gait import measure_gait
 from app.commands.evaluate_options import AsJson, Model
 from app.commands.evaluate_pose import measure_pose
 from app.commands.table import Figures, say_table
-from app.commands.weights_intake import WeightsDir, chosen_folder
+from app.commands.weights_intake import WeightsDir, folder_with_manifest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +51,7 @@ def precision(
     from models.runtimes.likeness import answer_of, likeness
     from models.runtimes.selection import RuntimeOptions, accelerate
 
-    folder = chosen_folder(weights_dir)
+    folder = folder_with_manifest(weights_dir)
     options = RuntimeOptions(torch.device("cpu"), runtime, precision, int8_dir=folder)
     rows: dict[str, Figures] = {}
     try:
@@ -69,7 +69,7 @@ def precision(
                     rows[f"{row}, {runtime} {precision}"] = found_rows[row]
                 rows[f"{name}, answers"] = likeness(checkpoint.task, true_answers, answers)
     except (CheckpointError, ValueError, OSError) as error:
-        fail(str(error))
+        fail(reason_of(error))
     say_table(f"{model}: what {precision} changes", rows, as_json)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ValidationError
 
-from app.commands.console import fail, say
+from app.commands.console import fail, refuse, say
 from app.commands.parsing import parse_arguments, parse_size
 from app.settings import Settings
 
@@ -108,6 +108,16 @@ def chosen_folder(weights_dir: Path | None) -> Path:
     from models.checkpoint import bundled_weights_dir
 
     return weights_dir or _settings().weights_dir or bundled_weights_dir()
+
+
+def folder_with_manifest(weights_dir: Path | None) -> Path:
+    """The folder that `chosen_folder` gives; the command ends if no weights are described there."""
+    from models.checkpoint import MANIFEST
+
+    folder = chosen_folder(weights_dir)
+    if not (folder / MANIFEST).is_file():
+        refuse(f"the weights folder {folder} has no {MANIFEST}; --weights-dir chooses another")
+    return folder
 
 
 def how_to_get(checkpoint: "Checkpoint", by_hand: bool = False) -> str:

@@ -99,12 +99,12 @@ class Capacity:
 
 @asynccontextmanager
 async def serving(
-    checkpoint: Checkpoint, predictor: P, golden: NDArray[np.float32], capacity: Capacity
+    checkpoint: Checkpoint, predictor: P, golden: NDArray[np.float32], capacity: Capacity, remedy: str = ""
 ) -> AsyncIterator[ServedNetwork[P]]:
     """Run a network until the block ends; what was admitted is finished first.
 
     Raises:
-        CheckpointError: it does not reproduce its golden sample.
+        CheckpointError: it does not reproduce its golden sample; the message ends with `remedy`.
     """
     supervisor = _supervise(checkpoint.name, predictor, capacity)
     run = halve_when_out_of_memory(supervisor.run)
@@ -117,7 +117,9 @@ async def serving(
     batcher.start()
     try:
         if not await network.reproduces_golden():
-            raise CheckpointError(f"{checkpoint.name} does not reproduce its golden sample on {capacity.device}")
+            raise CheckpointError(
+                f"{checkpoint.name} does not reproduce its golden sample on {capacity.device}{remedy}"
+            )
         yield network
     finally:
         await batcher.close()

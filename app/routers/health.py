@@ -12,6 +12,7 @@ from app.errors import NOT_READY, ProblemError
 from app.routers.access import needs
 from app.routers.deps import Running
 from app.schemas.service import Limits, Model, Models
+from models.runtimes.selection import runtime_of
 
 router = APIRouter(tags=["service"])
 
@@ -60,5 +61,7 @@ async def limits(runtime: Running) -> Limits:
 
 @router.get("/models", response_model=Models)
 async def models(runtime: Running) -> Models:
-    """The served checkpoints, what they were trained on and under which licence."""
-    return Models(device=runtime.device, models=[Model.of(network.checkpoint) for network in runtime.networks])
+    """The served checkpoints: what computes them, what they were trained on and under which licence."""
+    precision = runtime.settings.precision
+    served = [Model.of(one.checkpoint, runtime_of(one.predictor.network), precision) for one in runtime.networks]
+    return Models(device=runtime.device, models=served)

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from app.gait_uploads import MIN_FRAMES
 from app.settings import Settings
 from models.calibration import Calibration
 from models.checkpoint import Checkpoint
@@ -56,6 +57,8 @@ class Model(BaseModel):
     name: str
     task: str
     network: str
+    runtime: str = Field(description="What computes it: torch, onnxruntime or openvino.")
+    precision: str = Field(description="In which it is computed: fp32, bf16 or int8.")
     sha256: str
     licence: str
     commercial_use: bool
@@ -67,12 +70,14 @@ class Model(BaseModel):
     notes: str
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint) -> "Model":
-        """Map a manifest entry."""
+    def of(cls, checkpoint: Checkpoint, runtime: str, precision: str) -> "Model":
+        """Map a manifest entry, and how its network is computed."""
         return cls(
             name=checkpoint.name,
             task=checkpoint.task,
             network=checkpoint.network,
+            runtime=runtime,
+            precision=precision,
             sha256=checkpoint.sha256,
             licence=checkpoint.licence,
             commercial_use=checkpoint.commercial_use,
@@ -103,6 +108,17 @@ class RequestLimits(BaseModel):
     interactive_items: int = Field(description="With more pictures a request is bulk work and lets others go first.")
 
 
+class GaitLimits(BaseModel):
+    """What one walk, or one video, may be for /gait/age; `request` holds as well, but for its number of images."""
+
+    frames: int = Field(description="Silhouettes of one walk, at most.")
+    min_frames: int = Field(description="Silhouettes of one walk, at least.")
+    pixels: int = Field(description="Of all silhouettes of one walk together.")
+    unpacked_bytes: int = Field(description="Of an archive of silhouettes.")
+    video_frames: int
+    video_seconds: int = Field(description="Of computing time for one video, to decode it and to look at it.")
+
+
 class ServiceLimits(BaseModel):
     """How much the service takes in at once; beyond, callers get 503 or 429 with Retry-After."""
 
@@ -125,6 +141,7 @@ class Limits(BaseModel):
     """Answer of /limits."""
 
     request: RequestLimits
+    gait: GaitLimits
     service: ServiceLimits
     quotas_per_minute: CallerQuotas
 
@@ -139,6 +156,14 @@ class Limits(BaseModel):
             min_image_side=settings.min_image_side,
             interactive_items=settings.interactive_items,
         )
+        gait = GaitLimits(
+            frames=settings.gait_max_frames,
+            min_frames=MIN_FRAMES,
+            pixels=settings.gait_max_pixels,
+            unpacked_bytes=settings.gait_max_unpacked_bytes,
+            video_frames=settings.video_max_frames,
+            video_seconds=settings.video_max_seconds,
+        )
         service = ServiceLimits(
             items=settings.max_waiting,
             items_per_client=settings.max_waiting_per_client,
@@ -151,4 +176,4 @@ class Limits(BaseModel):
             images=settings.quota_images or None,
             kilobytes=settings.quota_kilobytes or None,
         )
-        return cls(request=request, service=service, quotas_per_minute=quotas)
+        return cls(request=request, gait=gait, service=service, quotas_per_minute=quotas)

@@ -25,11 +25,12 @@ class CompiledNetwork(nn.Module):
     Args:
         network: what it was made from; only its return type is read, nothing of it is kept.
         run: computes the outputs.
+        runtime: what `run` is, for reports.
     """
 
-    def __init__(self, network: nn.Module, run: Run) -> None:
+    def __init__(self, network: nn.Module, run: Run, runtime: str = "") -> None:
         super().__init__()
-        self._run = run
+        self._run, self.runtime = run, runtime
         outputs = get_type_hints(type(network).forward)["return"]
         self._outputs: type[Any] | None = None if outputs is Tensor else outputs
 

@@ -1,5 +1,6 @@
 """A checkpoint as files for other machines, each checked by reading it back and computing with it."""
 
+import io
 import json
 import warnings
 from collections.abc import Callable
@@ -60,15 +61,19 @@ def _write_onnx(network: nn.Module, shape: Shape, stem: Path) -> tuple[list[Path
 
 def _write_openvino(network: nn.Module, shape: Shape, stem: Path) -> tuple[list[Path], Callable[[Tensor], Any]]:
     path = stem.with_name(f"{stem.name}.xml")
+    for file in (path, path.with_suffix(".bin")):
+        file.write_bytes(b"")  # what cannot be written says so in one line, which OpenVINO does not
     weights = write_ir(export_onnx(network, shape), path)
     return [path, weights], CompiledNetwork(network, open_ir(path))
 
 
 def _write_program(network: nn.Module, shape: Shape, stem: Path) -> tuple[list[Path], Callable[[Tensor], Any]]:
     path = stem.with_name(f"{stem.name}.pt2")
+    program = io.BytesIO()
     # It warns of weights that share memory, as those read from one file do; they are compared after it is read back.
     with warnings.catch_warnings(action="ignore"):
-        torch.export.save(export_program(network, shape), path)
+        torch.export.save(export_program(network, shape), program)
+    path.write_bytes(program.getvalue())
     return [path], torch.export.load(path).module()
 
 

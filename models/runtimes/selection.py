@@ -90,6 +90,11 @@ def accelerate(network: nn.Module, checkpoint: Checkpoint, options: RuntimeOptio
     raise AssertionError("torch takes every network")
 
 
+def runtime_of(network: nn.Module) -> str:
+    """The name of the runtime that `accelerate` gave a network to."""
+    return network.runtime if isinstance(network, CompiledNetwork) else "torch"
+
+
 def input_shape(checkpoint: Checkpoint) -> Shape:
     """(C, H, W) of what a checkpoint's network sees: a GEI has one channel, a picture three."""
     return (1 if checkpoint.task == "gait" else 3, *checkpoint.preprocessing.size)
@@ -139,7 +144,7 @@ def _open(
         run = open_onnxruntime(onnx(), threads)
     else:
         run = open_openvino(onnx, shape, threads, options.precision, files, key)
-    compiled = CompiledNetwork(network, run)
+    compiled = CompiledNetwork(network, run, name)
     compared = agreement(network, compiled, torch.randn(2, *shape, generator=torch.Generator().manual_seed(1)))
     if not (compared.is_exact if options.precision == "fp32" else compared.is_finite):
         raise RuntimeUnusableError(f"its answer is not torch's: cosine {compared.cosine:.6f}")

@@ -55,6 +55,22 @@ def test_an_export_is_checked_and_has_a_card(
     assert card["compared_with_torch"]["cosine"] >= 0.99999
 
 
+@pytest.mark.parametrize(
+    ("format_", "file"),
+    [("onnx", "tiny-reid.onnx"), ("openvino", "tiny-reid.bin"), ("torch-export", "tiny-reid.pt2")],
+)
+def test_a_file_that_cannot_be_written_is_told_in_one_line(
+    format_: str, file: str, weights: Path, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / file
+    in_the_way.mkdir()
+    arguments = ["export", "tiny-reid", "--format", format_, "--out", str(tmp_path), "--weights-dir", str(weights)]
+
+    result = runner.invoke(main, arguments)
+
+    assert (result.exit_code, result.stderr) == (1, f"error: {in_the_way}: Is a directory\n")
+
+
 def test_an_unknown_network_is_refused(weights: Path, tmp_path: Path) -> None:
     result = runner.invoke(main, ["export", "nothing", "--out", str(tmp_path / "out"), "--weights-dir", str(weights)])
 

@@ -131,16 +131,55 @@ def test_a_quantised_network_is_evaluated_and_served(weights: Path, crops: Path,
 
 
 def test_the_service_does_not_start_in_int8_without_the_file_and_names_what_writes_it(tmp_path: Path) -> None:
+    folder = _with_reid_alone(tmp_path / "weights")
+
+    assert "tiny.int8.onnx is missing; `gaitkeeper quantize tiny --data FOLDER` writes it" in _refusal(folder, tmp_path)
+
+
+def test_the_service_does_not_start_with_a_bad_int8_golden_sample_and_names_what_writes_it(
+    crops: Path, tmp_path: Path
+) -> None:
+    folder = _with_reid_alone(tmp_path / "weights")
+    assert command(folder, "quantize", "tiny", "--data", str(crops)).exit_code == 0
+    path = folder / "golden" / "tiny.int8.npy"
+    true, remedy = np.load(path), "`gaitkeeper quantize tiny --data FOLDER` writes it anew"
+
+    path.write_bytes(b"")
+    assert f"the golden sample of tiny.int8, {path}, is damaged; {remedy}" in _refusal(folder, tmp_path)
+
+    true[0] += 4
+    np.save(path, true)
+    assert f"tiny does not reproduce its golden sample on cpu ({path}); {remedy}" in _refusal(folder, tmp_path)
+
+
+def test_the_service_says_in_which_precision_each_network_runs_and_warns_of_low_ones(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def visit(app: FastAPI, client: httpx.AsyncClient) -> set[tuple[str, str]]:
+        served = (await client.get("/v1/models")).json()["models"]
+        return {(one["runtime"], one["precision"]) for one in served}
+
+    alone = {"weights_dir": str(_with_reid_alone(tmp_path / "weights")), "reid_model": "tiny"}
+    warning = "tiny computes in bf16: embeddings of other precisions are close, but not the same"
+
+    assert inside(tmp_path, visit, precision="fp32", runtime="torch", **alone) == {("torch", "fp32")}
+    assert warning not in caplog.text
+    assert inside(tmp_path, visit, precision="bf16", runtime="openvino", **alone) == {("openvino", "bf16")}
+    assert warning in caplog.text
+
+
+def _refusal(folder: Path, scratch: Path) -> str:
+    """The last line of a service that cannot start in int8 with these weights."""
     settings = {"GAITKEEPER_PRECISION": "int8", "GAITKEEPER_POSE_MODELS": "", "GAITKEEPER_GAIT_MODELS": ""}
-    settings |= {"GAITKEEPER_WEIGHTS_DIR": str(_with_reid_alone(tmp_path / "weights")), "GAITKEEPER_REID_MODEL": "tiny"}
+    settings |= {"GAITKEEPER_WEIGHTS_DIR": str(folder), "GAITKEEPER_REID_MODEL": "tiny"}
 
     code, said = run(
-        ["serve", "--data-dir", str(tmp_path / "data"), "--port", "0"], os.environ | settings, tmp_path / "e"
+        ["serve", "--data-dir", str(scratch / "data"), "--port", "0"], os.environ | settings, scratch / "e"
     )
 
     assert code == 1
-    assert "tiny.int8.onnx is missing; `gaitkeeper quantize tiny --data FOLDER` writes it" in said.splitlines()[-1]
     assert "Traceback" not in said
+    return said.splitlines()[-1]
 
 
 def _with_reid_alone(folder: Path) -> Path:
@@ -156,21 +195,67 @@ def _with_reid_alone(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["quantize", "nothing", "--data", "."], "there is no checkpoint 'nothing'"),
-        (["quantize", "tiny-reid", "--data", "nowhere"], "nowhere has no pictures"),
-        (["evaluate", "precision", "--data", ".", "--model", "tiny-gait", "--precision", "int8"], "quantize tiny-gait"),
+        (["quantize", "nothing", "--data", "crops"], "there is no checkpoint 'nothing'"),
+        (["quantize", "tiny-reid", "--data", ""], "there are no data at ''"),
+        (["quantize", "tiny-reid", "--data", "nowhere"], "there are no data at 'nowhere'"),
+        (["quantize", "tiny-gait", "--data", "nowhere"], "there are no data at 'nowhere'"),
+        (["quantize", "tiny-reid", "--data", "file"], "file is no folder"),
+        (["quantize", "tiny-gait", "--data", "file"], "file is no folder, no zip file and no synthetic:SEED:COUNT"),
+        (["quantize", "tiny-reid", "--data", "empty"], "empty has no pictures (.jpeg, .jpg, .png), and no index.csv"),
+        (["quantize", "tiny-reid", "--data", "few"], "--data few has 7 pictures; int8 needs at least 40"),
+        (["quantize", "tiny-reid", "--data", "mixed"], "mixed/notes.png is not a picture that can be read"),
+        (["quantize", "tiny-reid", "--data", "few", "--data", "few"], "--data is given more than once"),
+        (["quantize", "tiny-reid", "--data", "few", "--out", "file"], "--out file is a file; give a folder"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(words: list[str], said: str, weights: Path) -> None:
+def test_what_quantize_cannot_use_is_told_in_one_line(
+    words: list[str], said: str, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_folders(Path("few"), MARKET)
+    write_folders(Path("mixed"), MARKET)
+    Path("mixed/notes.png").write_text("no picture")
+    Path("mixed/folder.png").mkdir()
+    Path("empty").mkdir()
+    Path("file").write_text("neither a folder nor a zip file")
+
     result = command(weights, *words)
 
-    assert result.exit_code == 1
-    assert said in result.stderr
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {said}")
     assert result.stderr.count("\n") == 1
 
 
-def test_too_few_pictures_are_told(weights: Path, tmp_path: Path) -> None:
-    result = command(weights, "quantize", "tiny-reid", "--data", str(write_folders(tmp_path / "few", MARKET)))
+def test_a_folder_in_the_place_of_an_int8_file_is_told_in_one_line(weights: Path, crops: Path, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "tiny-reid.int8.onnx"
+    in_the_way.mkdir()
+
+    result = command(weights, "quantize", "tiny-reid", "--data", str(crops), "--out", str(tmp_path))
+
+    assert (result.exit_code, result.stderr) == (1, f"error: {in_the_way}: Is a directory\n")
+
+
+def test_a_comparison_in_int8_without_the_file_names_what_writes_it(weights: Path) -> None:
+    how = ("--data", ".", "--model", "tiny-gait", "--precision", "int8")
+
+    result = command(weights, "evaluate", "precision", *how)
 
     assert result.exit_code == 1
-    assert "there are 7 pictures to quantise by; give at least 40" in result.stderr
+    assert "`gaitkeeper quantize tiny-gait --data FOLDER` writes it" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("quantize", "tiny-reid", "--data", "."),
+        ("export", "tiny-reid", "--out", "."),
+        ("evaluate", "precision", "--data", "."),
+    ],
+)
+def test_a_folder_without_weights_is_told_in_one_line(words: tuple[str, ...], tmp_path: Path) -> None:
+    result = command(tmp_path / "nowhere", *words)
+
+    assert result.exit_code == 2
+    assert "nowhere has no manifest.toml; --weights-dir chooses another" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -1,6 +1,7 @@
 """Layouts of re-identification data sets, and what is said when something of one is missing."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -122,6 +123,33 @@ def test_an_index_without_a_needed_column_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="no column cam"):
         list_crops(tmp_path, Wanted("query"))
+
+
+@pytest.mark.parametrize(
+    ("index", "said"),
+    [
+        (b"file,pid,cam,split\na.jpg,anna,1,train\n", "index.csv: a.jpg has pid 'anna' and cam '1'; both are whole"),
+        (b"\xff\xfe\x00", "index.csv is no table of comma-separated values: 'utf-8' codec can't decode"),
+        (b"file,pid,cam,split\n" + b"a" * 200_000, "index.csv is no table of comma-separated values: field larger"),
+        (b"file,split,pid,cam\na.jpg,train\n", "index.csv: a.jpg has pid None and cam None; both are whole"),
+    ],
+    ids=["a name for a number", "no text", "one long word", "half a line"],
+)
+def test_an_index_that_cannot_be_read_is_named(tmp_path: Path, index: bytes, said: str) -> None:
+    (write_indexed(tmp_path) / "index.csv").write_bytes(index)
+
+    with pytest.raises(ValueError, match=re.escape(said)):
+        list_crops(tmp_path, Wanted("train"))
+
+
+def test_a_damaged_picture_in_a_zip_file_is_named(tmp_path: Path) -> None:
+    crops = list_crops(write_indexed(tmp_path), Wanted("train"))
+    whole = crops[0].path.read_bytes()
+    middle = whole.index(b"images/a.jpg") + 200
+    crops[0].path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+
+    with pytest.raises(ValueError, match=r"images/a\.jpg in .*pictures\.zip is damaged: Bad CRC-32"):
+        read_pictures(crops)
 
 
 def test_choices_that_a_data_set_does_not_have_are_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ def test_models_say_licence_data_and_figures(client: httpx.Client) -> None:
     (model,) = (found for found in client.get("/v1/models").json()["models"] if found["task"] == "reid")
 
     assert model["name"] == "resnet18-market1501-compact"
+    assert (model["runtime"], model["precision"]) == ("torch", "fp32")
     assert model["commercial_use"] is False
     assert "research" in model["licence"].lower()
     assert model["trained_on"]

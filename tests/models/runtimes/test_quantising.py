@@ -1,6 +1,7 @@
 """Networks in int8: what is rounded, how near it stays, and which files are served."""
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.checkpoint import Checkpoint, sha256_of
-from models.golden import LOW_PRECISION_COSINE, agrees, golden_item, in_int8, read_golden
+from models.checkpoint import Checkpoint, CheckpointError, sha256_of
+from models.golden import LOW_PRECISION_COSINE, agrees, golden_item, golden_path, in_int8, read_golden, write_golden
 from models.predictors.gait import answers_of
 from models.runtimes.agreement import agreement
 from models.runtimes.cache import FileCache
-from models.runtimes.compiled import CompiledNetwork
+from models.runtimes.compiled import CompiledNetwork, RuntimeUnusableError
 from models.runtimes.exporting import export_onnx
-from models.runtimes.int8_files import int8_path
+from models.runtimes.int8_files import int8_path, read_int8, read_int8_golden
 from models.runtimes.openvino import open_openvino
 from models.runtimes.quantising import quantise, write_int8
 from models.runtimes.selection import RuntimeOptions, accelerate
@@ -115,16 +116,79 @@ def test_a_file_that_is_missing_damaged_or_of_other_weights_is_refused_with_the_
     with pytest.raises(ValueError, match=rf"was made from other weights than tiny has; {ANEW} anew"):
         accelerate(network, replace(checkpoint, sha256="1"), in_eight_bits(tmp_path), FileCache(None))
 
-    path = tmp_path / "tiny.int8.onnx"
-    whole = path.read_bytes()
-    weights = max(onnx.load(path).graph.initializer, key=lambda one: len(one.raw_data)).raw_data
-    path.write_bytes(whole.replace(weights, bytes([weights[0] ^ 1]) + weights[1:]))
-    with pytest.raises(ValueError, match=rf"is damaged; {ANEW} anew"):
+    path = int8_path(checkpoint, tmp_path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ValueError, match=rf"tiny\.int8\.onnx cannot be read: Is a directory; {ANEW}"):
         accelerate(network, checkpoint, in_eight_bits(tmp_path), FileCache(None))
 
-    path.write_bytes(whole[:1000])
-    with pytest.raises(ValueError, match=rf"cannot be read: .*{ANEW}"):
-        accelerate(network, checkpoint, in_eight_bits(tmp_path), FileCache(None))
+
+def test_a_file_of_which_any_byte_is_lost_or_changed_is_refused_by_name_with_the_command(tmp_path: Path) -> None:
+    checkpoint = write_weights(PLAIN, tmp_path)
+    write_int8(checkpoint, tmp_path, random_images(40, PLAIN.shape), tmp_path)
+    path = int8_path(checkpoint, tmp_path)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    # What says how to read the graph lies at both ends of the file.
+    places = [*range(40), *rng.integers(len(whole), size=200), *range(len(whole) - 300, len(whole))]
+    damaged = [whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in places]
+
+    for bad in (b"", b"no network", whole[:1000], whole[:-1], *damaged):
+        path.write_bytes(bad)
+        with pytest.raises(RuntimeUnusableError, match=rf"tiny\.int8\.onnx (is damaged|was made from .*); {ANEW} anew"):
+            read_int8(checkpoint, tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 20, 100, -1], ids=["empty", "cut in its first line", "cut before its data", "cut"])
+def test_a_golden_sample_that_is_cut_off_is_refused_by_name_with_the_command(kept: int, tmp_path: Path) -> None:
+    path = write_a_golden_sample(tmp_path)
+    path.write_bytes(path.read_bytes()[:kept])
+
+    with pytest.raises(CheckpointError, match=rf"tiny\.int8\.npy, is damaged; {ANEW} anew$"):
+        read_int8_golden(PLAIN.checkpoint(), tmp_path)
+
+
+def test_a_golden_sample_that_is_missing_or_no_array_is_refused_by_name_with_the_command(tmp_path: Path) -> None:
+    path = write_a_golden_sample(tmp_path)
+    others = [np.array([{"a": "pickle"}]), np.array(["words"])]
+    for other in others:
+        np.save(path, other, allow_pickle=True)
+        with pytest.raises(CheckpointError, match=rf"tiny\.int8\.npy, is damaged; {ANEW} anew$"):
+            read_int8_golden(PLAIN.checkpoint(), tmp_path)
+
+    path.unlink()
+    with pytest.raises(CheckpointError, match=rf"tiny\.int8\.npy, is missing; {ANEW} anew$"):
+        read_int8_golden(PLAIN.checkpoint(), tmp_path)
+
+    path.mkdir()
+    with pytest.raises(CheckpointError, match=rf"tiny\.int8\.npy, cannot be read: Is a directory; {ANEW} anew$"):
+        read_int8_golden(PLAIN.checkpoint(), tmp_path)
+
+
+def test_whatever_changes_in_a_golden_sample_s_first_line_its_file_is_named(tmp_path: Path) -> None:
+    path = write_a_golden_sample(tmp_path)
+    whole, said = path.read_bytes(), set()
+
+    for place, bit in product(range(whole.index(b"\n")), range(8)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+        said.add(refusal(tmp_path))
+
+    # What is read all the same is compared with the network's answer at each start.
+    assert {f"the golden sample of tiny.int8, {path}, is damaged; {ANEW} anew"} == said - {""}
+
+
+def refusal(folder: Path) -> str:
+    """Why the golden sample is refused; empty if it is not."""
+    try:
+        read_int8_golden(PLAIN.checkpoint(), folder)
+    except CheckpointError as error:
+        return str(error)
+    return ""
+
+
+def write_a_golden_sample(folder: Path) -> Path:
+    checkpoint = in_int8(PLAIN.checkpoint())
+    write_golden(checkpoint, PLAIN.build(), folder)
+    return golden_path(checkpoint, folder)
 
 
 def test_only_openvino_on_a_cpu_computes_int8() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from models.runtimes.cache import FileCache
 from models.runtimes.compiled import CompiledNetwork
 from models.runtimes.exporting import export_onnx
-from models.runtimes.selection import RuntimeOptions, accelerate
+from models.runtimes.selection import RuntimeOptions, accelerate, runtime_of
 from tests.models.runtimes.tiny import PLAIN, random_images
 
 CPU = torch.device("cpu")
@@ -28,6 +28,7 @@ def test_auto_takes_a_compiled_runtime_and_says_which(tmp_path: Path, caplog: py
         network = accelerate(PLAIN.build(), PLAIN.checkpoint(), RuntimeOptions(CPU), FileCache(tmp_path))
 
     assert isinstance(network, CompiledNetwork)
+    assert runtime_of(network) == "openvino"
     assert "tiny: computed by openvino on cpu in fp32" in caplog.text
     assert {path.suffix for path in tmp_path.iterdir()} == {".onnx", ".openvino"}
 
@@ -67,6 +68,7 @@ def test_a_network_that_cannot_leave_torch_stays_there(caplog: pytest.LogCapture
         served = accelerate(network, PLAIN.checkpoint(), RuntimeOptions(CPU), FileCache(None))
 
     assert served is network
+    assert runtime_of(served) == "torch"
     assert "not computed by onnxruntime: Eigen cannot be written as ONNX" in caplog.text
 
 
