@@ -114,13 +114,24 @@ def frames_of_array(array: NDArray[np.generic], limits: WalkLimits) -> SentWalk:
     return SentWalk(np.asarray(array > array.max() / 2, np.bool_), ())
 
 
-def decode_gei(file: bytes, limits: ImageLimits) -> NDArray[np.float32]:
+def decode_gei(file: bytes, limits: ImageLimits, is_named: bool = True) -> NDArray[np.float32]:
     """Decode a gait energy image (h, w), 0..1.
 
+    Args:
+        file: the encoded picture.
+        limits: of the picture.
+        is_named: somebody said that it is one; else a picture without grey is taken for a silhouette.
+
     Raises:
-        ProblemError: not a picture, not of the shape of a gait energy image, or black.
+        ProblemError: not a picture, not of the shape of a gait energy image, black, or one silhouette.
     """
     image = decode_image(file, limits, GEI_FIELD)
+    if not is_named and _is_black_and_white(image):
+        detail = (
+            f"the picture has no grey, so it is a silhouette; send at least {MIN_FRAMES} of a walk as {FIELD!r}, or a"
+            f" gait energy image, which has grey, as {GEI_FIELD!r}"
+        )
+        raise ProblemError(TOO_FEW_FRAMES, detail, field=FIELD, limit=MIN_FRAMES)
     height, width = image.shape[:2]
     if not 0.9 <= height / width / GEI_RATIO <= 1.1:
         detail = (
@@ -155,6 +166,11 @@ def _foreground(image: Image) -> tuple[Silhouettes, bool]:
         return grey > level, False
     # Some data sets write 1 for the person.
     return grey > (127 if grey.max() > 1 else 0), True
+
+
+def _is_black_and_white(image: Image) -> bool:
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return bool(np.count_nonzero(cv2.calcHist([grey], [0], None, [256], [0, 256])) <= 2)
 
 
 def _on_one_canvas(frames: Sequence[Silhouettes], limits: WalkLimits) -> Silhouettes:

@@ -3,13 +3,10 @@
 import asyncio
 import base64
 import binascii
-import json
-from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -23,6 +20,7 @@ from app.errors import (
     UNSUPPORTED_MEDIA,
     ProblemError,
 )
+from app.strict_json import MAX_ECHO, DoubledKeyError, JsonError, read_json
 
 MULTIPART = "multipart/form-data"
 JSON = "application/json"
@@ -31,7 +29,6 @@ MAX_FIELDS = 64
 MAX_FIELD_BYTES = 1_000_000
 SMALL_JSON_BYTES = 65_536
 """So much JSON, such as an embedding, is read sooner than a thread takes it over."""
-MAX_ECHO = 100  # characters of a client's own words in an answer
 
 
 @dataclass(frozen=True)
@@ -55,20 +52,33 @@ class Upload:
         files: encoded pictures by field name, in the order sent.
         fields: every other field; form fields are strings, JSON fields keep their type.
         names: of the files, as far as their client named them; empty otherwise.
+        content_type: how all of it came.
     """
 
     files: dict[str, list[bytes]] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
+    content_type: str = JSON
 
-    def images(self, name: str = "image") -> list[bytes]:
-        """The pictures of one field.
+    @property
+    def is_text(self) -> bool:
+        """Whether numbers among the fields are text, as in a form and in an address."""
+        return self.content_type != JSON
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the body was one picture, which no field names."""
+        return self.content_type in RAW_IMAGES
+
+    def images(self, name: str = "image", instead: str = "") -> list[bytes]:
+        """The pictures of one field; `instead` names another that would do as well.
 
         Raises:
             ProblemError: there are none.
         """
         if not self.files.get(name):
-            raise ProblemError(NO_IMAGE, f"send at least one picture in the field {name!r}", field=name)
+            other = f", or {instead!r}" if instead else ""
+            raise ProblemError(NO_IMAGE, f"send at least one picture in the field {name!r}{other}", field=name)
         return self.files[name]
 
 
@@ -98,14 +108,16 @@ async def read_upload(request: Request, limits: UploadLimits, image_fields: tupl
     else:
         accepted = ", ".join((MULTIPART, JSON, *RAW_IMAGES))
         raise ProblemError(UNSUPPORTED_MEDIA, f"content type {content_type!r} is not accepted; send {accepted}")
+    upload.content_type = content_type
     if sum(map(len, upload.files.values())) > limits.max_images:
-        raise _too_many_images(limits)
+        raise _too_many_images(limits, max(upload.files, key=lambda name: len(upload.files[name])))
     return upload
 
 
-def _too_many_images(limits: UploadLimits) -> ProblemError:
-    detail = f"send at most {limits.max_images} images in one request"
-    return ProblemError(TOO_MANY_IMAGES, detail, field="image", limit=limits.max_images)
+def _too_many_images(limits: UploadLimits, name: str) -> ProblemError:
+    name = name[:MAX_ECHO]
+    detail = f"{name}: send at most {limits.max_images} images in one request"
+    return ProblemError(TOO_MANY_IMAGES, detail, field=name, limit=limits.max_images)
 
 
 async def _capped(request: Request, limits: UploadLimits) -> AsyncGenerator[bytes, None]:
@@ -136,6 +148,11 @@ class _InMemoryParser(MultiPartParser):
     spool_max_size = 0  # SpooledTemporaryFile's word for "never roll over to disk"
     complete = False
 
+    @property
+    def field(self) -> str:
+        """Of the part that is being read."""
+        return self._current_part.field_name
+
     def on_end(self) -> None:
         """The closing boundary was there, so nothing was cut off."""
         self.complete = True
@@ -163,7 +180,7 @@ async def _read_multipart(request: Request, limits: UploadLimits, image_fields: 
         form = await parser.parse()
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
-            raise _too_many_images(limits) from None
+            raise _too_many_images(limits, parser.field) from None
         raise ProblemError(MALFORMED, f"the multipart body cannot be read: {error.message}") from None
     except UnicodeDecodeError:
         raise ProblemError(MALFORMED, "the multipart body has text that is not UTF-8") from None
@@ -221,39 +238,19 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     """
     value = parse_json(body)
     if not isinstance(value, dict):
-        raise ProblemError(MALFORMED, "the body must be a JSON object")
+        raise ProblemError(MALFORMED, "the body must be a JSON object", field="body")
     return value
 
 
 def parse_json(body: bytes) -> Any:  # noqa: ANN401  whatever was sent
     """Parse JSON; raises ProblemError if it is none, or a key comes twice."""
-    quickly = _parse_flat_object(body)
-    if quickly is not None:
-        return quickly
     try:
-        return json.loads(body, object_pairs_hook=_object_of_pairs)
-    except (ValueError, RecursionError) as error:
-        raise ProblemError(MALFORMED, f"the body is not JSON: {error}") from None
-
-
-def _parse_flat_object(body: bytes) -> dict[str, Any] | None:
-    """An object without objects in it, ten times faster; None where another parser has to look.
-
-    This parser keeps the last of two equal keys. Each key has a colon, so with no more colons than keys none is lost.
-    """
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) and body.count(b":") == len(value) else None
-
-
-def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, in which parsers disagree on which of two equal names counts."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _came_twice(next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1))
-    return found
+        return read_json(body)
+    except DoubledKeyError as error:
+        where = "the body" if error.within is None else error.within
+        raise ProblemError(INVALID_FIELD, f"{where} {error}", field=error.field) from None
+    except JsonError as error:
+        raise ProblemError(MALFORMED, f"the body {error}", field="body") from None
 
 
 def from_base64(text: object, name: str) -> bytes:

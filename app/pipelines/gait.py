@@ -110,15 +110,15 @@ class GaitPipeline:
         walk = await self._age(network, gei.image, gei, (*notices, *notices_of_walk(gei)))
         return walk, silhouettes
 
-    async def age_of_gei(self, network: ServedNetwork[AgeEstimator], file: bytes) -> AgedWalk:
-        """The age of one walk, from its gait energy image.
+    async def age_of_gei(self, network: ServedNetwork[AgeEstimator], file: bytes, is_named: bool = True) -> AgedWalk:
+        """The age of one walk, from its gait energy image; a picture that nobody named one has to look like one.
 
         Raises:
             ProblemError: it is not one.
             OverloadedError: too much is waiting.
         """
         network.batcher.admit(1)
-        image = await self._in_worker(decode_gei, file, self.limits.image)
+        image = await self._in_worker(decode_gei, file, self.limits.image, is_named)
         return await self._age(network, image, None, ())
 
     async def ages_of_video(self, network: ServedNetwork[AgeEstimator], file: bytes) -> AgedVideo:

@@ -12,6 +12,8 @@ MIN_CYCLES = 1.0
 MIN_QUALITY = 0.6
 # Of CASIA-A's walks, all across the view swing more, and nearly all along it less (`docs/accuracy.md`).
 MIN_SIDE_SWING = 0.21
+# A pixel of a gait energy image this near to 0 or 1 is the same in every frame.
+SAME = 1e-3
 
 
 def notices_of_age(checkpoint: Checkpoint, age: AgeEstimate) -> tuple[Notice, ...]:
@@ -30,6 +32,9 @@ def notices_of_age(checkpoint: Checkpoint, age: AgeEstimate) -> tuple[Notice, ..
 def notices_of_walk(gei: Gei) -> tuple[Notice, ...]:
     """What the silhouettes give to think."""
     notices = []
+    if np.minimum(gei.image, 1 - gei.image).max() < SAME:
+        detail = "every frame that can be used shows the same silhouette; there is no walk in them to tell an age by"
+        notices.append(Notice("no_movement", detail))
     if gei.gait_cycles < MIN_CYCLES:
         seen = f"{gei.gait_cycles:.1f} gait cycles were seen" if gei.period_frames else "no steps were recognised"
         notices.append(Notice("too_few_cycles", f"{seen}; two cycles (four steps) or more make a steady answer"))

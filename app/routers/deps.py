@@ -6,12 +6,13 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ValidationError
 
-from app.errors import INVALID_FIELD, ProblemError
+from app.errors import INVALID_FIELD, MALFORMED, ProblemError
 from app.pipelines.reid import Embedded, ReidPipeline
 from app.routers.access import caller_of
 from app.routers.admission import carries, let_in
 from app.runtime import Runtime
 from app.schemas.common import ItemStatus, Problem, item_statuses
+from app.strict_json import MAX_ECHO
 from app.uploads import Upload, read_upload
 
 
@@ -64,19 +65,24 @@ def _body(item: object, request: Request) -> dict[str, Any] | None:
     return item.body(request) if isinstance(item, ProblemError) else None
 
 
-def parse_fields(options: type[Options], fields: dict[str, Any]) -> Options:
-    """Check the option fields of an upload.
+def parse_fields(options: type[Options], fields: dict[str, Any], is_text: bool = False) -> Options:
+    """Check the fields of a body, in which numbers are numbers; or text, as in a form and in an address.
 
     Raises:
         ProblemError: the first field that does not fit, with what it must be.
     """
     try:
-        return options.model_validate(fields)
+        return options.model_validate(fields, strict=None if is_text else True)
     except ValidationError as error:
         raise invalid_field(error.errors()) from None
 
 
-MAX_ECHO = 100  # characters of a client's own words in an answer
+# The framework's own words for these name classes; the last is of a body, perhaps of another content type.
+NO_OBJECT = {
+    "dict_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object, sent as application/json",
+}
 
 
 def invalid_field(errors: Sequence[Any]) -> ProblemError:
@@ -85,5 +91,8 @@ def invalid_field(errors: Sequence[Any]) -> ProblemError:
     path = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     name = path[0][:MAX_ECHO] if path else "body"
     context = first.get("ctx", {})
+    if first["type"] == "missing" and not path:
+        return ProblemError(MALFORMED, "the body is empty; send a JSON object", field=name)
+    said = NO_OBJECT.get(first["type"], first["msg"].removeprefix("Value error, "))
     limit = next((context[key] for key in ("le", "lt", "ge", "gt", "max_length") if key in context), None)
-    return ProblemError(INVALID_FIELD, f"{name}: {first['msg']}", field=name, limit=limit)
+    return ProblemError(INVALID_FIELD, f"{name}: {said}", field=name, limit=limit)

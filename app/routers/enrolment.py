@@ -47,10 +47,10 @@ async def enrol(
     too little.
     """
     upload = await upload_of(request)
-    options = parse_fields(EnrolOptions, upload.fields)
+    options = parse_fields(EnrolOptions, upload.fields, upload.is_text)
     info = await reid.in_store(reid.store.info, gallery)  # an unknown gallery should not cost a forward pass
     if options.embedding is None:
-        embedded = await QualityGate(reid, runtime.pose, info.quality).embed(upload.images())
+        embedded = await QualityGate(reid, runtime.pose, info.quality).embed(upload.images(instead="embedding"))
     elif upload.files:
         raise ProblemError(INVALID_FIELD, "send pictures or an embedding, not both", field="embedding")
     else:

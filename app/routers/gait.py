@@ -41,7 +41,7 @@ async def age(request: Request, pipeline: Gait, runtime: Running) -> Response:
     settings = runtime.settings
     upload = await read_upload(request, UploadLimits(settings.max_body_bytes, settings.gait_max_frames), FIELDS)
     carries(request, 1)
-    fields = parse_fields(GaitFields, upload.fields)
+    fields = parse_fields(GaitFields, upload.fields, upload.is_text)
     kind = _kind(upload)
     network = pipeline.network(fields.model)
     files, name = upload.files[kind], network.checkpoint.name
@@ -49,7 +49,7 @@ async def age(request: Request, pipeline: Gait, runtime: Running) -> Response:
     if kind == VIDEO_FIELD:
         answer = GaitVideoAnswer.of(name, await pipeline.ages_of_video(network, files[0]))
     elif kind == GEI_FIELD:
-        answer = GaitAnswer.answer(name, await pipeline.age_of_gei(network, files[0]))
+        answer = GaitAnswer.answer(name, await pipeline.age_of_gei(network, files[0], not upload.is_raw))
     else:
         walk, _ = await pipeline.age_of_files(network, files, upload.names.get(kind, []))
         answer = GaitAnswer.answer(name, walk)

@@ -40,7 +40,7 @@ async def pose(request: Request, pipeline: Pose) -> Response:
     right ones blue. The request fails only if every image does.
     """
     upload = await upload_of(request)
-    fields = parse_fields(PoseFields, upload.fields)
+    fields = parse_fields(PoseFields, upload.fields, upload.is_text)
     files = upload.images()
     drawn = fields.render or PNG in request.headers.get("accept", "")
     if drawn and len(files) > 1:

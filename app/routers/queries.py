@@ -8,7 +8,8 @@ from fastapi.params import Query
 from fastapi.routing import APIRoute
 
 from app.errors import INVALID_FIELD, ProblemError
-from app.uploads import MAX_ECHO, RAW_IMAGES
+from app.strict_json import MAX_ECHO
+from app.uploads import RAW_IMAGES
 
 
 async def _refuse_unknown(request: Request) -> None:

@@ -10,18 +10,19 @@ import numpy as np
 import orjson
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from app import openapi
 from app.access.callers import Scope
-from app.errors import INVALID_FIELD, ProblemError
+from app.errors import INVALID_FIELD, TOO_MANY_IMAGES, ProblemError
 from app.gallery.domain import Search
 from app.pipelines.decision import verify as decide_pair
 from app.pipelines.reid import Crop, Embedded, Timings, verification_similarity
 from app.routers.access import caller_of, needs
-from app.routers.deps import Reid, parse_fields, reply, statuses_of, upload_of
+from app.routers.deps import Reid, Running, parse_fields, reply, statuses_of, upload_of
 from app.runtime import DEFAULT_GALLERY
-from app.schemas.common import Name, TimingsMs, json_text
+from app.schemas.common import Name, TimingsMs, Whole, from_text
+from app.schemas.enrolment import Numbers
 from app.schemas.reid import Embeddings, Filter, QueryAnswer, Verification
 
 router = APIRouter(prefix="/reid", tags=["re-identification"])
@@ -43,7 +44,7 @@ class QueryOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     gallery: Name = DEFAULT_GALLERY
-    limit: int = Field(10, ge=1, le=1000, description="Identities to return at most.")
+    limit: Whole = Field(10, ge=1, le=1000, description="Identities to return at most.")
     aggregate: Literal["mean", "best", "quality"] = Field(
         "mean", description="How several crops of the person are fused; `quality` trusts sharp and large ones more."
     )
@@ -53,12 +54,14 @@ class QueryOptions(BaseModel):
     target_fpir: float | None = Field(
         None, gt=0, lt=1, description="How often a stranger may be taken for somebody; 0.01 if not given."
     )
-    filter: Annotated[Filter, BeforeValidator(json_text), WithJsonSchema(Filter.model_json_schema())] = Field(
-        Filter(), description='Which shots are searched, for example {"exclude_camera": "c1"}.'
-    )
-    min_version: int = Field(0, ge=0, description="Answer only from this gallery_version on, else 503.")
-    embedding: Annotated[list[float] | list[list[float]] | None, BeforeValidator(json_text)] = Field(
-        None, description="One embedding, or a list of them, instead of pictures."
+    filter: Annotated[
+        Filter,
+        from_text('a JSON object, for example {"exclude_camera": "c1"}'),
+        WithJsonSchema(Filter.model_json_schema()),
+    ] = Field(Filter(), description='Which shots are searched, for example {"exclude_camera": "c1"}.')
+    min_version: Whole = Field(0, ge=0, description="Answer only from this gallery_version on, else 503.")
+    embedding: Numbers | None = Field(
+        None, description="One embedding, or a list of them, instead of pictures; as many as pictures at most."
     )
 
 
@@ -80,7 +83,7 @@ async def embed(request: Request, reid: Reid) -> Response:
     work.
     """
     upload = await upload_of(request)
-    options = parse_fields(EmbedOptions, upload.fields)
+    options = parse_fields(EmbedOptions, upload.fields, upload.is_text)
     embedded = await reid.embed(upload.images())
     crops = embedded.crops()
     if NPY in request.headers.get("accept", ""):
@@ -99,18 +102,21 @@ async def embed(request: Request, reid: Reid) -> Response:
 
 
 @router.post("/query", dependencies=[needs(Scope.QUERY)], **openapi.upload(QueryOptions, QueryAnswer, files=("image",)))
-async def query(request: Request, reid: Reid) -> Response:
+async def query(request: Request, reid: Reid, runtime: Running) -> Response:
     """Rank the gallery's identities for 1..N crops of ONE person, and decide whether the first is that person."""
     upload = await upload_of(request)
-    options = parse_fields(QueryOptions, upload.fields)
+    options = parse_fields(QueryOptions, upload.fields, upload.is_text)
     caller_of(request).require(Scope.QUERY, options.gallery)
     if options.embedding is not None:
         if upload.files:
             raise ProblemError(INVALID_FIELD, "send pictures or an embedding, not both", field="embedding")
         embedded = Embedded([], Timings())
         rows = unit_rows(options.embedding, reid.embedding_dim)
+        if len(rows) > (most := runtime.settings.max_images):
+            detail = f"embedding has {len(rows)} rows; send at most {most} in one query"
+            raise ProblemError(TOO_MANY_IMAGES, detail, field="embedding", limit=most)
     else:
-        embedded = await reid.embed(upload.images())
+        embedded = await reid.embed(upload.images(instead="embedding"))
         rows = embedded.embeddings()
     search = Search(
         options.limit,
@@ -132,7 +138,7 @@ async def query(request: Request, reid: Reid) -> Response:
 async def verify(request: Request, reid: Reid) -> Response:
     """Say whether two sets of crops show the same person: each crop's best match in the other set, averaged."""
     upload = await upload_of(request, ("image_a", "image_b"))
-    options = parse_fields(VerifyOptions, upload.fields)
+    options = parse_fields(VerifyOptions, upload.fields, upload.is_text)
     files_a, files_b = upload.images("image_a"), upload.images("image_b")
     a, b = await asyncio.gather(reid.embed(files_a, "image_a"), reid.embed(files_b, "image_b"))
     similarity = verification_similarity(a.embeddings(), b.embeddings())
@@ -158,17 +164,17 @@ def unit_rows(embedding: Sequence[float] | Sequence[Sequence[float]], dim: int) 
         ProblemError: wrong length, not finite, or all zero.
     """
     try:
-        # Double precision, because the square of a large float32 is infinite and of a small one zero.
         rows = np.atleast_2d(np.asarray(embedding, np.float64))
     except ValueError:
         raise ProblemError(INVALID_FIELD, "embedding rows differ in length", field="embedding") from None
     if rows.ndim != 2 or rows.shape[1] != dim:
         detail = f"embedding has {rows.shape[-1]} values; this model's have {dim}"
         raise ProblemError(INVALID_FIELD, detail, field="embedding", limit=dim)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all() or (lengths == 0).any():
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    if not np.isfinite(largest).all() or (largest == 0).any():
         raise ProblemError(INVALID_FIELD, "embedding values must be finite and not all zero", field="embedding")
-    return np.asarray(rows / lengths, np.float32)
+    rows /= largest  # the square of a very large number would be infinite, and of a very small one zero
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def _encode(embedding: NDArray[np.float32], encoding: str) -> NDArray[np.float32] | str:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringCo
 
 from app.gallery.names import NAME, NAME_RULE
 from app.pipelines.reid import Embedded, Timings
+from app.strict_json import JsonError, read_json
 
 Name = Annotated[
     str,
@@ -21,23 +22,26 @@ MAX_METADATA_BYTES = 16_384
 MAX_METADATA_DEPTH = 16
 
 
-def _object_from_text(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        raise ValueError('must be a JSON object, for example {"door": 3}') from None
+def from_text(form: str) -> BeforeValidator:
+    """Form fields are text; those that hold a list or an object are JSON of this form."""
+
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return read_json(value)
+        except JsonError as error:
+            raise ValueError(f"must be {form}; it {error}") from None
+
+    return BeforeValidator(read)
 
 
-def json_text(value: object) -> object:
-    """Form fields are text; those that hold a list or an object are JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        raise ValueError("must be JSON") from None
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A whole number, which JSON may write as 3.0."""
 
 
 def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def _depth(value: object) -> int:
     return depth
 
 
-Metadata = Annotated[dict[str, Any], BeforeValidator(_object_from_text), AfterValidator(_bounded)]
+Metadata = Annotated[dict[str, Any], from_text('a JSON object, for example {"door": 3}'), AfterValidator(_bounded)]
 
 
 class Problem(BaseModel):

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat
 
-from app.schemas.common import Metadata, Name, Problem, json_text
+from app.schemas.common import Metadata, Name, Problem, from_text
 from app.schemas.galleries import CropQuality
 
-Numbers = Annotated[list[float] | list[list[float]] | None, BeforeValidator(json_text)]
+# Strict in a form too: what its text holds is JSON.
+Numbers = Annotated[list[StrictFloat] | list[list[StrictFloat]], from_text("a list of numbers, or a list of such")]
 
 
 class EnrolOptions(BaseModel):
@@ -22,7 +23,7 @@ class EnrolOptions(BaseModel):
     quality: float | None = Field(
         None, ge=0, le=1, description="How much the crops can be trusted; measured if absent."
     )
-    embedding: Numbers = Field(None, description="One embedding, or a list of them, instead of pictures.")
+    embedding: Numbers | None = Field(None, description="One embedding, or a list of them, instead of pictures.")
 
 
 class BulkLine(BaseModel):

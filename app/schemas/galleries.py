@@ -29,7 +29,7 @@ class NewGallery(BaseModel):
     """Body of POST /galleries."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"name": "lab", "ttl_seconds": 2_592_000}]}
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"name": "lab", "ttl_seconds": 2_592_000}]}
     )
 
     name: Name
@@ -43,7 +43,7 @@ class Changes(BaseModel):
     """Body of PATCH and PUT: what is given replaces what was there."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"label": "Anna", "metadata": {"door": 3}}]}
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"label": "Anna", "metadata": {"door": 3}}]}
     )
 
     label: str | None = Field(None, max_length=256)

@@ -1,6 +1,5 @@
 """Bodies of /pose, and how they are made from domain objects."""
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -10,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.errors import INVALID_FIELD, ProblemError
 from app.pipelines.pose import LEAST_DETECTED_SCORE, MAX_PERSONS, PosedImage, PoseOptions, PoseTimings
-from app.schemas.common import ItemStatus
+from app.schemas.common import ItemStatus, Whole
+from app.strict_json import JsonError, read_json
 from models.keypoints import Skeleton
 from models.predictors.pose import Pose
 
@@ -23,7 +23,7 @@ FORM = (
 class Box(BaseModel):
     """A rectangle in pixels of the upright picture; its right and bottom are exclusive."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
     x1: float
     y1: float
@@ -34,9 +34,9 @@ class Box(BaseModel):
 def _lists_of_boxes(value: object) -> object:
     """Boxes of one picture, or of several, as a list for each picture; form fields are JSON text."""
     try:
-        parsed = json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
-        raise ValueError(FORM) from None
+        parsed = read_json(value) if isinstance(value, str) else value
+    except JsonError as error:
+        raise ValueError(f"{FORM}; it {error}") from None
     if not isinstance(parsed, list) or not all(isinstance(item, dict | list | None) for item in parsed):
         raise ValueError(FORM)
     of_several = any(not isinstance(item, dict) for item in parsed)
@@ -68,7 +68,7 @@ class PoseFields(BaseModel):
     flip_test: bool | None = Field(
         None, description="Average with the mirrored picture: twice the cost, steadier. By default as the model says."
     )
-    max_persons: int = Field(20, ge=1, le=MAX_PERSONS, description="Found persons at most, the surest first.")
+    max_persons: Whole = Field(20, ge=1, le=MAX_PERSONS, description="Found persons at most, the surest first.")
     render: bool = Field(False, description="Answer with the picture and the skeletons in it, as PNG.")
 
     def options(self) -> PoseOptions:

@@ -20,7 +20,7 @@ Cameras = Annotated[list[Annotated[str, Field(max_length=128)]], BeforeValidator
 class Filter(BaseModel):
     """Which of the gallery's shots are searched."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     camera: Cameras | None = Field(None, description="Only shots of this camera, or of one of these.")
     exclude_camera: Cameras | None = Field(None, description="No shots of this camera, or of any of these.")

@@ -146,7 +146,7 @@ def test_a_name_within_metadata_that_came_twice_is_refused(impatient: Server) ->
 
     answer = ask(impatient, "POST", address, content=body, headers={"Content-Type": "application/json"})
 
-    assert (answer.status_code, answer.json()["field"]) == (422, "a")
+    assert (answer.status_code, answer.json()["field"]) == (422, "metadata")
 
 
 def _failures(server: Server) -> float:

@@ -60,4 +60,6 @@ def test_limits_are_shown(client: httpx.Client) -> None:
     assert limits["request"]["images"] == 8  # as the server of these tests is set
     assert limits["request"]["image_bytes"] == 2_000_000
     assert limits["service"]["items"] == Settings().max_waiting
+    assert limits["gait"]["frames"] == Settings().gait_max_frames
+    assert limits["gait"]["min_frames"] == 2
     assert limits == client.get("/limits").json()

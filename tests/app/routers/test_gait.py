@@ -1,4 +1,5 @@
 import base64
+import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.app.conftest import start_server
 from tests.app.gait_weights import NUM_AGES, write_glcnn
@@ -116,6 +118,37 @@ def test_half_a_cycle_seen_from_the_front_is_answered_with_warnings(client: http
     assert answer["sequence"]["gait_cycles"] == 0
 
 
+def test_frames_without_movement_are_answered_with_a_warning_and_a_walk_is_not(client: httpx.Client) -> None:
+    twice, a_step = (parts(pngs(WALK[chosen])) for chosen in ([0, 0], [0, 6]))
+
+    still, moving = (client.post("/v1/gait/age", files=files).raise_for_status().json() for files in (twice, a_step))
+
+    assert "no_movement" in codes(still)
+    assert "no_movement" not in codes(moving)
+
+
+def test_a_lone_silhouette_is_no_gait_energy_image_unless_it_is_named_one(client: httpx.Client) -> None:
+    silhouette = encode(Image.open(io.BytesIO(gei_picture())).convert("1", dither=Image.Dither.NONE))
+
+    alone = client.post("/v1/gait/age", content=silhouette, headers={"Content-Type": "image/png"})
+    named = post(client, gei=silhouette)
+
+    assert (alone.status_code, alone.json()["type"]) == (422, "/problems/too-few-frames")
+    assert (alone.json()["field"], alone.json()["limit"]) == ("silhouettes", 2)
+    assert named.status_code == 200
+
+
+@pytest.mark.parametrize("form", ["parts", "JSON"])
+def test_too_many_frames_are_refused_under_the_field_that_they_came_in(client: httpx.Client, form: str) -> None:
+    files = pngs(WALK[:1]) * 81
+    encoded = [base64.b64encode(file).decode() for file in files]
+
+    body: dict[str, Any] = {"files": parts(files)} if form == "parts" else {"json": {"silhouettes": encoded}}
+    problem = client.post("/v1/gait/age", **body).json()
+
+    assert (problem["status"], problem["field"], problem["limit"]) == (413, "silhouettes", 80)
+
+
 # Found by fuzzing: a name ends at its first null byte, and is empty here.
 NAMELESS = zipped({"xa.png": b""}).replace(b"xa.png", b"\0a.png")
 # Found by fuzzing: NumPy reads these headers as Python, with the errors of its tokenizer and its parser.
@@ -158,7 +191,7 @@ def test_a_bad_walk_is_refused_with_the_field_at_fault(
 
     assert (response.status_code, response.json()["type"]) == (status, f"/problems/{problem}")
     assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["field"].split("[")[0] in ("silhouettes", "gei", "video", "image")
+    assert response.json()["field"].split("[")[0] in ("silhouettes", "gei", "video")
 
 
 def test_nothing_sent_and_unknown_models_are_refused(client: httpx.Client) -> None:
