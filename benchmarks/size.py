@@ -218,11 +218,17 @@ def _raw_flat(crowd: Crowd) -> Any:  # noqa: ANN401  FAISS has no types
 
 
 def _raw_lists(crowd: Crowd, index: dict[str, Any], data_dir: Path) -> Any:  # noqa: ANN401
-    """FAISS's own index of lists, with the centres that the server has learned."""
+    """FAISS's own index of the lists that the server has learned."""
     (snapshot,) = (data_dir / "indexes").iterdir()
     # A checksum comes first.
     with np.load(io.BytesIO(snapshot.read_bytes()[32:])) as values:
-        centres = values["centres"]
+        homes = values["homes"]
+    centres, done = np.zeros((index["lists"], crowd.dim), np.float32), 0
+    for people in crowd.people():
+        rows = people.reshape(-1, crowd.dim)
+        np.add.at(centres, homes[done : done + len(rows)], rows)
+        done += len(rows)
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     quantizer = faiss.IndexFlatIP(crowd.dim)
     quantizer.add(centres)
     kinds = {"float16": faiss.ScalarQuantizer.QT_fp16, "int8": faiss.ScalarQuantizer.QT_8bit}

@@ -25,7 +25,7 @@ class Training:
     """What was learned from the embeddings of a gallery, and how well it serves.
 
     Attributes:
-        centres: (C, D) unit rows, one a list.
+        centres: (C, D) unit rows, one a list; zeros for a list without embeddings.
         coder: makes the codes that are scanned.
         lists_searched: how many lists a search looks into.
         recall_at_10: share of the ten most similar embeddings that it found so when that was last measured.
@@ -85,6 +85,24 @@ class InvertedList:
             raise OutOfStep("the change removes what is gone already")
         codes = None if self.codes is None else GrowingArray(self.codes.rows[kept])
         return InvertedList(GrowingArray(self.keys.rows[kept]), GrowingArray(self.rows.rows[kept]), codes)
+
+
+def centres_of(
+    embeddings: Embeddings, homes: Homes, count: int, between: Callable[[], None] = lambda: None
+) -> Embeddings:
+    """Unit vectors (count, D): the mean of the embeddings (N, D) that are in each of the lists `homes` (N,).
+
+    Zeros where there are none. `between` is called now and then, and may raise.
+    """
+    centres = np.zeros((count, embeddings.shape[1]), np.float32)
+    for start in range(0, len(embeddings), ASSIGNED_AT_ONCE):
+        between()
+        rows = embeddings[start : start + ASSIGNED_AT_ONCE]
+        for home, mine in grouped(homes[start : start + ASSIGNED_AT_ONCE]):
+            centres[home] += rows[mine].sum(axis=0)
+    lengths = np.linalg.norm(centres, axis=1, keepdims=True)
+    np.divide(centres, lengths, out=centres, where=lengths > 0)
+    return centres
 
 
 def empty_lists(sizes: Sequence[int], training: Training) -> tuple[InvertedList, ...]:

@@ -14,15 +14,15 @@ from app.gallery.faiss_calls import Coder, Codes, find_centres, nearest_rows
 from app.gallery.faiss_index import COMPACT_AFTER, FaissIndex
 from app.gallery.index import VectorIndex
 from app.gallery.ivf_index import IvfIndex
-from app.gallery.lists import Homes, Training
+from app.gallery.lists import Homes, Training, centres_of
 from app.gallery.recall import recall, sample_keys, true_neighbours
 from app.gallery.snapshots import Snapshot, SnapshotFile
 
 # Lists for N embeddings: this times the square root of N.
 LISTS = 2.0
 TRAINED_ON_EACH = 40
-# A centre is the mean of so many shots at least, so that it is nobody's embedding.
-LEAST_SHOTS_OF_A_CENTRE = 5
+# For fewer a list is not worth a look.
+LEAST_SHOTS_OF_A_LIST = 5
 INT8_FROM_BYTES = 4 << 30
 LEAST_SEARCHED_SHARE = 1 / 128
 
@@ -81,10 +81,10 @@ class SizedIndexes:
         snapshot = None
         if self.snapshots is not None and len(keys) >= self.options.exact_below:
             snapshot = self.snapshots.read(version)
-        if snapshot is None or not self._fits(snapshot, embeddings):
+        if snapshot is None or snapshot.coder.kind != self.options.codes_for(embeddings):
             return self._exact(version, keys, embeddings)
-        homes = _homes(snapshot, keys, embeddings)
-        return IvfIndex.fill(version, keys, embeddings, homes, snapshot.training, self.rebuild, self.tend)
+        training, homes = _taken_up(snapshot, keys, embeddings)
+        return IvfIndex.fill(version, keys, embeddings, homes, training, self.rebuild, self.tend)
 
     def rebuild(self, version: int, keys: Keys, embeddings: Embeddings) -> VectorIndex:
         """The best index for a gallery of this size; slow where it has to be trained: an `IndexBuilder`."""
@@ -95,6 +95,8 @@ class SizedIndexes:
         started = time.perf_counter()
         training = train(embeddings, self.options.codes_for(embeddings), self.clock(), self.between)
         homes = training.homes_of(embeddings, self.between)
+        # As the next start has them.
+        training = replace(training, centres=centres_of(embeddings, homes, len(training.centres), self.between))
         index = self.tend(IvfIndex.fill(version, keys, embeddings, homes, training, self.rebuild, self.tend))
         seconds = time.perf_counter() - started
         log.info("an index of %d lists for %d shots was made in %.1f s", len(index.lists), len(index), seconds)
@@ -108,7 +110,7 @@ class SizedIndexes:
         tended = _tuned(index, self.options.recall, lambda tried: recall(tried, queries, own, truth))
         if self.snapshots is not None:
             try:
-                self.snapshots.write(Snapshot(index.version, tended.training, index.keys.rows, index.homes.rows))
+                self.snapshots.write(Snapshot.of(index.version, tended.training, index.keys.rows, index.homes.rows))
             except OSError:
                 # Without it the next start only takes longer.
                 log.warning("the snapshot of an index could not be written", exc_info=True)
@@ -121,12 +123,6 @@ class SizedIndexes:
 
         return part
 
-    def _fits(self, snapshot: Snapshot, embeddings: Embeddings) -> bool:
-        training = snapshot.training
-        return training.centres.shape[1] == embeddings.shape[1] and training.coder.kind == self.options.codes_for(
-            embeddings
-        )
-
     def _exact(self, version: int, keys: Keys, embeddings: Embeddings) -> FaissIndex:
         options = self.options
         return FaissIndex.build(version, keys, embeddings, options.compact_after, options.exact_below, self.rebuild)
@@ -134,12 +130,12 @@ class SizedIndexes:
 
 def train(embeddings: Embeddings, codes: Codes, now: float, between: Callable[[], None]) -> Training:
     """Learn the lists and codes of embeddings (N, D); how many lists to search is still to be found."""
-    wanted = max(1, min(round(LISTS * np.sqrt(len(embeddings))), len(embeddings) // LEAST_SHOTS_OF_A_CENTRE))
+    wanted = max(1, min(round(LISTS * np.sqrt(len(embeddings))), len(embeddings) // LEAST_SHOTS_OF_A_LIST))
     chosen = np.random.default_rng(0).permutation(len(embeddings))[: TRAINED_ON_EACH * wanted]
     sample = embeddings[np.sort(chosen)]
     centres = find_centres(sample, wanted, between)
     members = np.bincount(nearest_rows(sample, centres, 1)[1][:, 0], minlength=len(centres))
-    centres = centres[members >= min(LEAST_SHOTS_OF_A_CENTRE, members.max())]
+    centres = centres[members >= min(LEAST_SHOTS_OF_A_LIST, members.max())]
     return Training(centres, Coder.fitted(codes, sample), len(centres), None, now, len(embeddings))
 
 
@@ -159,10 +155,12 @@ def searching(index: IvfIndex, searched: int, found: float | None) -> IvfIndex:
     return replace(index, training=replace(index.training, lists_searched=searched, recall_at_10=found))
 
 
-def _homes(snapshot: Snapshot, keys: Keys, embeddings: Embeddings) -> Homes:
-    """The lists of all embeddings: those that the snapshot knows, and the likeliest of those that it does not."""
+def _taken_up(snapshot: Snapshot, keys: Keys, embeddings: Embeddings) -> tuple[Training, Homes]:
+    """A training and the lists of all embeddings: those that the snapshot knows, and the likeliest of the others."""
     places = np.minimum(np.searchsorted(snapshot.keys, keys), len(snapshot.keys) - 1)
     homes = snapshot.homes[places]
     (unknown,) = np.nonzero(snapshot.keys[places] != keys)
-    homes[unknown] = snapshot.training.homes_of(embeddings[unknown])
-    return homes
+    homes[unknown] = snapshot.lists  # in none yet
+    training = snapshot.training(centres_of(embeddings, homes, snapshot.lists + 1)[: snapshot.lists])
+    homes[unknown] = training.homes_of(embeddings[unknown])
+    return training, homes

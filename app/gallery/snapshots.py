@@ -1,7 +1,8 @@
-"""What an index has learned, kept for the next start: centres, codes and who is in which list; no embeddings.
+"""What an index has learned, kept for the next start: which shot is in which list, and how lists serve.
 
-The embeddings are read from the records, which are the truth. A snapshot that is missing, damaged or of something else
-costs time, never an answer.
+Embeddings are read from the records, which are the truth, and the lists' centres are their means: a snapshot has
+neither, so that nothing of a person who is erased stays in it. One that is missing, damaged or of something else costs
+time, never an answer.
 """
 
 import hashlib
@@ -16,30 +17,55 @@ from pathlib import Path
 import numpy as np
 
 from app.gallery.changes import GalleryRow, Keys
+from app.gallery.domain import Embeddings
 from app.gallery.faiss_calls import Coder
 from app.gallery.lists import Homes, Training
 
 FOLDER, SUFFIX = "indexes", ".lists"
-FORMAT = 1
+FORMAT = 2
 
 log = logging.getLogger("gaitkeeper")
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What was learned from a gallery.
+    """What was learned from a gallery; see `Training` for what has the same name there.
 
     Attributes:
         version: of the gallery.
-        training: centres and codes.
+        lists: how many there are.
         keys: (K,) ascending.
         homes: (K,) the list of each.
     """
 
     version: int
-    training: Training
+    lists: int
+    coder: Coder
+    lists_searched: int
+    recall_at_10: float | None
+    trained_at: float
+    trained_on: int
     keys: Keys
     homes: Homes
+
+    @classmethod
+    def of(cls, version: int, training: Training, keys: Keys, homes: Homes) -> "Snapshot":
+        """What is to be kept of a training."""
+        return cls(
+            version,
+            len(training.centres),
+            training.coder,
+            training.lists_searched,
+            training.recall_at_10,
+            training.trained_at,
+            training.trained_on,
+            keys,
+            homes,
+        )
+
+    def training(self, centres: Embeddings) -> Training:
+        """The training again, with the centres (C, D) of what is in the lists now."""
+        return Training(centres, self.coder, self.lists_searched, self.recall_at_10, self.trained_at, self.trained_on)
 
 
 class SnapshotFile:
@@ -52,23 +78,23 @@ class SnapshotFile:
 
     def __init__(self, data_dir: Path, gallery: GalleryRow) -> None:
         self.path = data_dir / FOLDER / f"{gallery.key}{SUFFIX}"
+        self._dim = gallery.embedding_dim
         self._owner = (
             f"{FORMAT} {gallery.key} {float(gallery.created_at)!r} {gallery.checkpoint} {gallery.embedding_dim}"
         )
 
     def write(self, snapshot: Snapshot) -> None:
         """Replace the snapshot: afterwards the old one or the new one is there, whole; raises OSError."""
-        training = snapshot.training
+        ranges = snapshot.coder.ranges
         packed = io.BytesIO()
         np.savez(
             packed,
             owner=np.array(self._owner),
             version=np.int64(snapshot.version),
-            centres=training.centres,
-            codes=np.array(training.coder.kind),
-            ranges=np.empty(0, np.float32) if training.coder.ranges is None else training.coder.ranges,
-            numbers=np.array([training.lists_searched, training.trained_on]),
-            measured=np.array([training.recall_at_10, training.trained_at], np.float64),
+            codes=np.array(snapshot.coder.kind),
+            ranges=np.empty(0, np.float32) if ranges is None else ranges,
+            numbers=np.array([snapshot.lists, snapshot.lists_searched, snapshot.trained_on]),
+            measured=np.array([snapshot.recall_at_10, snapshot.trained_at], np.float64),
             keys=snapshot.keys,
             homes=snapshot.homes,
         )
@@ -111,12 +137,21 @@ class SnapshotFile:
             # What comes later than the records is of a database that was put back.
             if str(values["owner"]) != self._owner or int(values["version"]) > version:
                 return None
-            centres, ranges = values["centres"], values["ranges"]
-            searched, trained_on = values["numbers"].tolist()
+            ranges = values["ranges"]
+            lists, searched, trained_on = values["numbers"].tolist()
             recall, trained_at = values["measured"].tolist()
-            coder = Coder(str(values["codes"]), centres.shape[1], ranges if len(ranges) else None)  # type: ignore[arg-type]
-            training = Training(centres, coder, searched, None if np.isnan(recall) else recall, trained_at, trained_on)
-            return Snapshot(int(values["version"]), training, values["keys"], values["homes"])
+            coder = Coder(str(values["codes"]), self._dim, ranges if len(ranges) else None)  # type: ignore[arg-type]
+            return Snapshot(
+                int(values["version"]),
+                lists,
+                coder,
+                searched,
+                None if np.isnan(recall) else recall,
+                trained_at,
+                trained_on,
+                values["keys"],
+                values["homes"],
+            )
 
 
 def erase_orphans(data_dir: Path, galleries: Sequence[GalleryRow]) -> None:

@@ -1,5 +1,6 @@
 """What an index of lists promises beyond what every index does: it finds enough, holds all once, and keeps nothing."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,14 +134,6 @@ def test_an_erased_embedding_is_nowhere_in_memory_at_once() -> None:
     assert [row.tobytes() in held for row in rows[:30]] == [False] * 24 + [True] * 6
 
 
-def test_a_centre_is_no_embedding() -> None:
-    rows = np.concatenate([crowd(100), random_vectors(20, 5, DIM)])
-
-    centres = lists(rows).training.centres
-
-    assert (rows @ centres.T).max() < 0.999
-
-
 @pytest.mark.parametrize(("people", "kind"), [(400, IvfIndex), (40, FaissIndex)], ids=["grown", "shrunk"])
 def test_one_that_has_outgrown_its_training_becomes_another(people: int, kind: type[VectorIndex]) -> None:
     rows = crowd(400)
@@ -225,10 +218,30 @@ def test_a_snapshot_of_later_records_or_another_gallery_is_not_used(tmp_path: Pa
     assert other.read(1) is None
 
 
-def test_a_snapshot_holds_no_embedding(tmp_path: Path) -> None:
+@every_code
+def test_after_a_start_nothing_is_left_of_who_was_erased_before(tmp_path: Path, codes: Codes) -> None:
     rows = crowd(100)
-    disk = written(tmp_path, rows.copy()).path.read_bytes()
+    snapshots = written(tmp_path, rows.copy(), codes)
 
+    opened = SizedIndexes(IndexOptions(100, codes), snapshots).build(7, np.arange(240, 1200), rows[240:].copy())
+
+    assert isinstance(opened, IvfIndex)
+    for one, centre in zip(opened.lists, opened.training.centres, strict=True):
+        total = rows[one.keys.rows].sum(axis=0)
+        assert np.allclose(centre * np.linalg.norm(total), total, atol=1e-4)
+
+
+@every_code
+def test_a_snapshot_holds_no_embedding_and_no_mean_of_any(tmp_path: Path, codes: Codes) -> None:
+    rows = crowd(100)
+    path = written(tmp_path, rows.copy(), codes).path
+
+    with np.load(io.BytesIO(path.read_bytes()[32:])) as values:
+        numbers = {name: values[name] for name in values if values[name].dtype.kind == "f"}
+    assert set(numbers) == {"measured", "ranges"}
+    # Of int8: the smallest number and the width of each dimension, over everybody.
+    assert numbers["ranges"].size == (2 * DIM if codes == "int8" else 0)
+    disk = path.read_bytes()
     assert not any(row[at : at + 4].tobytes() in disk for row in rows for at in range(0, DIM, 4))
 
 
