@@ -23,7 +23,7 @@ def read_contents(connection: Connection, gallery: GalleryRow) -> Change:
     """All of a gallery, as the change that makes it from nothing.
 
     Raises:
-        DamagedShot: an embedding does not fit its checksum.
+        DamagedShot: an embedding is missing, or does not fit its checksum.
         UnknownGallery: it has been erased.
     """
     version = current_version(connection, gallery)
@@ -35,10 +35,17 @@ def read_contents(connection: Connection, gallery: GalleryRow) -> Change:
     )
 
 
-def check_contents(gallery: GalleryRow, shot_ids: Sequence[bytes], contents: Sequence[bytes], expected: Keys) -> None:
-    """Check stored embeddings against their checksums (N,); raises DamagedShot for the first that does not fit."""
-    lengths = np.fromiter(map(len, contents), np.int64, len(contents))
-    fits = (checksums(shot_ids, contents) == expected) & (lengths == gallery.embedding_dim * STORED.itemsize)
+def check_contents(
+    gallery: GalleryRow, shot_ids: Sequence[bytes], contents: Sequence[bytes | None], expected: Keys
+) -> None:
+    """Check stored embeddings, None where there is none, against their checksums (N,).
+
+    Raises:
+        DamagedShot: for the first that is missing or does not fit.
+    """
+    stored = [content or b"" for content in contents]
+    lengths = np.fromiter(map(len, stored), np.int64, len(stored))
+    fits = (checksums(shot_ids, stored) == expected) & (lengths == gallery.embedding_dim * STORED.itemsize)
     if not fits.all():
         raise DamagedShot(gallery.name, shot_ids[int(fits.argmin())].decode())
 
@@ -57,8 +64,9 @@ def _read_shots(connection: Connection, gallery: GalleryRow) -> ShotColumns:
     order = np.argsort(columns.keys, kind="stable")
     for column in (*columns.described(), expected):
         column[:] = column[order]
-    stored = select(shots.c.key, embeddings.c.content).join(embeddings, embeddings.c.slot == shots.c.slot).where(here)
-    for rows in _batches(connection, stored):
+    # A shot without an embedding has to come by too, to be told.
+    stored = shots.outerjoin(embeddings, embeddings.c.slot == shots.c.slot)
+    for rows in _batches(connection, select(shots.c.key, embeddings.c.content).select_from(stored).where(here)):
         _embed(columns, expected, gallery, rows)
     return columns
 

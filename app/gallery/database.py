@@ -15,9 +15,11 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from app.gallery import audit
 from app.gallery.errors import StorageFailure
 from app.gallery.ownership import Ownership, prepare_postgres
 from app.gallery.upgrades import prepare_tables
+from app.gallery.watermark import check_mark, write_mark
 
 BUSY_TIMEOUT_MS = 1_000
 PRAGMAS = (
@@ -43,13 +45,14 @@ class Database:
         url: as SQLAlchemy takes it.
 
     Raises:
-        StorageFailure: it cannot be opened, or holds tables of another release.
+        StorageFailure: it cannot be opened, has lost changes, or holds tables of another release.
     """
 
     def __init__(self, url: str) -> None:
         serializer = partial(json.dumps, ensure_ascii=False, allow_nan=False)
         parsed = _parsed(url)
         self._embedded = parsed.get_backend_name() == "sqlite"
+        self._file = _private_file(parsed) if self._embedded else None
         # A server may have been restarted since a connection was last used.
         self._engine = create_engine(parsed, json_serializer=serializer, pool_pre_ping=not self._embedded)
         # SQLite has one writer at a time and polls for its turn; waiting here is fair and costs nothing.
@@ -95,6 +98,9 @@ class Database:
                 raise StorageFailure("the disk has lost what was written to it; repair it and restart the service")
             with self._watching(), self._transaction() as connection:
                 yield connection
+                reached = audit.latest(connection) if self._file else None
+            if self._file and reached:
+                write_mark(self._file, reached)
             if self._residue:
                 self._truncate_wal()
 
@@ -157,6 +163,19 @@ def _parsed(url: str) -> URL:
     except (ArgumentError, ImportError) as error:
         raise StorageFailure(f"the database URL cannot be used: {error}") from error
     return parsed
+
+
+def _private_file(url: URL) -> Path | None:
+    """The file of a database, which is whole, or new and for its owner only."""
+    if url.database in (None, "", ":memory:"):
+        return None
+    file = Path(str(url.database))
+    check_mark(file)
+    try:
+        file.touch(mode=0o600)
+    except OSError as error:
+        raise StorageFailure(f"{file} cannot be used: {error.strerror}") from error
+    return file
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -77,6 +77,17 @@ class IdempotencyConflict(GalleryError):
         self.gallery, self.idempotency_key = gallery, idempotency_key
 
 
+class IdempotencyKeySpent(GalleryError):
+    """An idempotency key comes back after the identity that it enrolled has gone."""
+
+    def __init__(self, gallery: str, idempotency_key: str) -> None:
+        super().__init__(
+            f"what idempotency key {idempotency_key!r} enrolled in gallery {gallery!r} was erased since, or moved to"
+            " another gallery; to enrol it anew, send another key"
+        )
+        self.gallery, self.idempotency_key = gallery, idempotency_key
+
+
 class VersionNotReached(GalleryError):
     """A search asks for a version of the gallery that is still to come."""
 
@@ -94,10 +105,10 @@ class IdentityExists(GalleryError):
 
 
 class DamagedShot(GalleryError):
-    """A stored embedding is not the one that was enrolled: its checksum does not fit."""
+    """A stored embedding is missing, or not the one that was enrolled: its checksum does not fit."""
 
     def __init__(self, gallery: str, shot_id: str) -> None:
-        super().__init__(f"the stored embedding of shot {shot_id!r} in gallery {gallery!r} is damaged")
+        super().__init__(f"the stored embedding of shot {shot_id!r} in gallery {gallery!r} is missing or damaged")
         self.gallery, self.shot_id = gallery, shot_id
 
 

@@ -4,6 +4,7 @@ import os
 import resource
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.samples import sample_crops
@@ -57,3 +58,27 @@ def test_a_server_whose_disk_takes_no_more_still_answers_and_goes_on_afterwards(
             assert [identity["identity_id"] for identity in client.get(PEOPLE).json()["identities"]] == ["bob"]
     finally:
         server.terminate()
+
+
+def test_a_killed_server_whose_log_was_damaged_since_does_not_start_with_what_is_left(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    server = start_server(data_dir, pose_models="", gait_models="", log_level="error")
+    embeddings = np.eye(5, 384, dtype=np.float32)
+    with server.client() as client:
+        for number, embedding in enumerate(embeddings):
+            body = {"embedding": embedding.tolist()}
+            client.post(f"{PEOPLE}/p{number}/shots", json=body).raise_for_status()
+    server.kill()
+    log = data_dir / "gallery.sqlite3-wal"
+    content = bytearray(log.read_bytes())
+    content[content.index(embeddings[3].tobytes())] ^= 1
+    log.write_bytes(content)
+
+    command = ["serve", "--port", "0", "--data-dir", str(data_dir)]
+    code, said = run(command, os.environ | {"GAITKEEPER_LOG_LEVEL": "error"}, tmp_path / "errors")
+
+    assert code != 0
+    (line,) = said.splitlines()
+    assert line.startswith("error: ")
+    assert "changes or queries lost: 2" in line
+    assert bytes(content) == log.read_bytes()

@@ -170,8 +170,9 @@ def damage(file: Path, statement: str) -> None:
         "UPDATE embeddings SET content = substr(content, 1, 60) WHERE slot = 2",
         "UPDATE embeddings SET content = (SELECT content FROM embeddings WHERE slot = 1) WHERE slot = 2",
         "UPDATE shots SET checksum = checksum + 1 WHERE slot = 2",
+        "DELETE FROM embeddings WHERE slot = 2",
     ],
-    ids=["zeros", "short", "of another shot", "checksum"],
+    ids=["zeros", "short", "of another shot", "checksum", "missing"],
 )
 def test_an_embedding_that_is_not_the_one_enrolled_is_told(tmp_path: Path, statement: str) -> None:
     store = open_store(tmp_path)

@@ -1,7 +1,9 @@
 """A disk that fails: it is told in one line, and nothing is answered wrongly then or later."""
 
 import errno
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,8 @@ import pytest
 from app.gallery.audit import Deed, append
 from app.gallery.database import Database
 from app.gallery.domain import Ranking, Search
-from app.gallery.errors import StorageFailure
-from app.gallery.gallery import GalleryStore
+from app.gallery.errors import DamagedShot, StorageFailure
+from app.gallery.gallery import DATABASE_FILE, GalleryStore
 from tests.app.gallery.broken_disk import OPENS, SYNCS, WRITES, with_broken_disk
 from tests.app.gallery.support import CHECKPOINT, new_shots, open_store, random_vectors
 
@@ -132,3 +134,28 @@ def test_a_store_opens_again_once_its_disk_is_well(ann: GalleryStore, tmp_path: 
     again = open_store(tmp_path)
     assert state(again) == before
     again.close()
+
+
+def export(store: GalleryStore) -> object:
+    return store.export("people", "ann")
+
+
+def merge(store: GalleryStore) -> object:
+    return store.merge("people", "bob", "ann")
+
+
+@pytest.mark.parametrize("use", [export, merge])
+def test_an_embedding_that_goes_missing_while_the_service_runs_is_told_by_whoever_reads_it(
+    ann: GalleryStore, tmp_path: Path, use: Change
+) -> None:
+    shot_ids = [shot.shot_id for shot in ann.shots("people", "ann")]
+    enrol(ann)
+    before = search(ann).identities
+    with closing(sqlite3.connect(tmp_path / DATABASE_FILE)) as connection, connection:
+        connection.execute("DELETE FROM embeddings WHERE slot = 1")
+
+    with pytest.raises(DamagedShot, match="missing or damaged") as caught:
+        use(ann)
+
+    assert caught.value.shot_id in shot_ids
+    assert search(ann).identities == before
