@@ -11,7 +11,7 @@ from app.commands.console import fail, say
 from app.settings import with_driver
 
 if TYPE_CHECKING:
-    from app.gallery.audit import AuditEntry
+    from app.gallery.logs import Log
 
 audit = typer.Typer(no_args_is_help=True, help="The audit trail: who enrolled, queried and erased.")
 DatabaseUrl = Annotated[
@@ -28,9 +28,12 @@ def verify(
 ) -> None:
     """Check that no entry was changed, inserted or removed, and print the head of the chain.
 
-    Entries cut off at the end are noticed only with a head that was kept elsewhere.
+    Entries cut off at the end are noticed by the mark beside the database, and with a head that was kept elsewhere.
     """
-    entries = _read(data_dir, database_url)
+    log = _read(data_dir, database_url)
+    if log.broken is not None:
+        fail(f"the trail is broken: {log.broken}")
+    entries = log.entries
     if head and head not in {entry.hash for entry in entries}:
         fail(f"the chain is in order, but {head} is not in it: its end was cut off or replaced")
     say(f"{len(entries)} entries, in order; head {entries[-1].hash if entries else '-'}")
@@ -42,20 +45,22 @@ def show(
     database_url: DatabaseUrl = None,
     after: Annotated[int, typer.Option(help="Number of the last entry seen already.")] = 0,
 ) -> None:
-    """Print the entries, one JSON object a line."""
-    for entry in _read(data_dir, database_url, after):
+    """Print the entries, one JSON object a line: a log for `gaitkeeper restore`.
+
+    Of a damaged trail those before the damage are printed, and the exit code is 1.
+    """
+    log = _read(data_dir, database_url)
+    for entry in log.entries[after:]:
         say(json.dumps(asdict(entry), ensure_ascii=False))
+    if log.broken is not None:
+        fail(f"the trail breaks off after entry {len(log.entries)}: {log.broken}")
 
 
-def _read(data_dir: Path, database_url: str | None, after: int = 0) -> "list[AuditEntry]":
-    from app.gallery.audit import BrokenChainError
-    from app.gallery.backup import BackupError, read_log
+def _read(data_dir: Path, database_url: str | None) -> "Log":
     from app.gallery.errors import StorageFailure
-    from app.gallery.remote_trail import read_remote_log
+    from app.gallery.logs import readable_log
 
     try:
-        if database_url is not None:
-            return read_remote_log(with_driver(database_url), after)
-        return read_log(data_dir, after)
-    except (BackupError, BrokenChainError, StorageFailure, OSError) as error:
+        return readable_log(with_driver(database_url) if database_url is not None else data_dir)
+    except (StorageFailure, OSError) as error:
         fail(str(error))

@@ -1,12 +1,16 @@
 """`gaitkeeper backup` and `gaitkeeper restore`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.console import fail, say
 from app.settings import with_driver
+
+if TYPE_CHECKING:
+    from app.gallery.audit import AuditEntry
 
 DataDir = Annotated[Path, typer.Option(help="Data folder of the service.", envvar="GAITKEEPER_DATA_DIR")]
 DatabaseUrl = Annotated[
@@ -38,7 +42,8 @@ def restore(
     log: Annotated[
         str | None,
         typer.Option(
-            help="Data folder, or URL of the database, that was in use since: what was erased there is erased again."
+            help="Data folder, or URL of the database, that was in use since, or what `gaitkeeper audit show` printed:"
+            " what was erased there is erased again."
         ),
     ] = None,
 ) -> None:
@@ -57,6 +62,14 @@ def restore(
         say("people who were erased after the backup are back; with --log they would not be")
     else:
         say(f"{restored.forgotten} erasures since the backup were carried out again")
+        say(_told_by(restored.heeded))
+
+
+def _told_by(last: "AuditEntry | None") -> str:
+    if last is None:
+        return "the log tells of nothing after the backup"
+    until = datetime.fromtimestamp(last.at, UTC).isoformat(timespec="seconds")
+    return f"the log was heeded up to its end, entry {last.sequence} of {until}"
 
 
 def _log(log: str | None) -> Path | str | None:

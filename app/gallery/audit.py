@@ -6,15 +6,29 @@ change and its entry are on disk together or not at all.
 
 import hashlib
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Connection, Float, Integer, String, Table, insert, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    cast,
+    insert,
+    select,
+)
 
-from app.gallery.schema import metadata
+from app.gallery.schema import galleries, metadata
 
 BEGINNING = "0" * 64
 READ_AT_ONCE = 1000
@@ -31,6 +45,8 @@ audit_entries = Table(
     Column("detail", JSON, nullable=False),
     Column("hash", String, nullable=False),
 )
+
+LAST = select(audit_entries.c.sequence, audit_entries.c.hash).order_by(audit_entries.c.sequence.desc()).limit(1)
 
 _actor: ContextVar[str] = ContextVar("actor", default="")
 # Who the running task or thread works for: a key's id, an address, or nobody.
@@ -87,6 +103,9 @@ class Chain:
     head: str
 
 
+EMPTY = Chain(0, BEGINNING)
+
+
 @dataclass(frozen=True)
 class Deed:
     """What is to be entered; see `AuditEntry`."""
@@ -99,10 +118,16 @@ class Deed:
     detail: dict[str, Any]
 
 
+def latest(connection: Connection) -> Chain:
+    """How far the chain has come, by its last entry alone."""
+    row = connection.execute(LAST).one_or_none()
+    return Chain(*row) if row else EMPTY
+
+
 def append(connection: Connection, *deeds: Deed) -> None:
     """Enter what was done at the end of the chain; the transaction has to exclude other writers."""
-    latest = select(audit_entries.c.sequence, audit_entries.c.hash).order_by(audit_entries.c.sequence.desc()).limit(1)
-    sequence, head = connection.execute(latest).one_or_none() or (0, BEGINNING)
+    end = latest(connection)
+    sequence, head = end.entries, end.head
     rows = []
     for deed in deeds:
         sequence += 1
@@ -120,29 +145,83 @@ def continue_with(connection: Connection, entries: Sequence[AuditEntry]) -> None
 
 
 def read_entries(connection: Connection, after: int = 0) -> Generator[AuditEntry, None, None]:
-    """All entries after a number, in order."""
-    wanted = select(audit_entries).where(audit_entries.c.sequence > after).order_by(audit_entries.c.sequence)
-    with connection.execute(wanted.execution_options(yield_per=READ_AT_ONCE)) as rows:
+    """All entries after a number, in order.
+
+    Raises:
+        BrokenChainError: one cannot be read, or there is none at all although there are galleries.
+    """
+    # As text, so that what is no JSON is met here and not by the driver.
+    columns = [cast(one, Text).label(one.name) if one is audit_entries.c.detail else one for one in audit_entries.c]
+    wanted = select(*columns).where(audit_entries.c.sequence > after).order_by(audit_entries.c.sequence)
+    # Of a damaged file everything before the damage is wanted; a lot that is read at once fails as a whole.
+    at_once = 1 if connection.dialect.name == "sqlite" else READ_AT_ONCE
+    found = False
+    with connection.execute(wanted.execution_options(yield_per=at_once)) as rows:
         for row in rows:
-            yield AuditEntry(**row._mapping)
+            found = True
+            yield _entry(row)
+    if not found and not after and connection.scalar(select(galleries.c.key).limit(1)) is not None:
+        raise BrokenChainError(1, "is missing")
+
+
+def _entry(row: Row[Any]) -> AuditEntry:
+    try:
+        return AuditEntry(**dict(row._mapping) | {"detail": json.loads(row.detail)})
+    except (TypeError, ValueError) as error:
+        raise BrokenChainError(row.sequence, f"cannot be read: {error}") from error
+
+
+def followed(entries: Iterable[AuditEntry], chain: Chain = EMPTY) -> Iterator[AuditEntry]:
+    """Those entries of a trail that follow a chain, each checked against the one before it.
+
+    Args:
+        entries: in order; those before the end of the chain are passed over.
+        chain: how the trail began.
+
+    Raises:
+        BrokenChainError: an entry does not fit, or the trail does not reach the end of the chain.
+    """
+    count, head = chain.entries, chain.head
+    reached = not count
+    for entry in entries:
+        if entry.sequence < chain.entries:
+            continue
+        if entry.sequence == chain.entries:
+            if entry.hash != chain.head:
+                raise BrokenChainError(entry.sequence, "is another")
+            reached = True
+            continue
+        count += 1
+        if entry.sequence != count:
+            raise BrokenChainError(count, "is missing")
+        head = _checked_hash(entry, head)
+        reached = True
+        yield entry
+    if not reached:
+        raise BrokenChainError(chain.entries, "is missing")
 
 
 def verify(connection: Connection) -> Chain:
     """Compute every hash again.
 
     Raises:
-        BrokenChainError: an entry does not fit the one before it.
+        BrokenChainError: an entry does not fit the one before it, or there is none although there are galleries.
     """
-    count, head = 0, BEGINNING
+    chain = EMPTY
     with closing(read_entries(connection)) as entries:
-        for entry in entries:
-            count += 1
-            if entry.sequence != count:
-                raise BrokenChainError(count, "is missing")
-            head = _hash(entry, head)
-            if entry.hash != head:
-                raise BrokenChainError(count, "was changed, or an earlier one was replaced")
-    return Chain(count, head)
+        for entry in followed(entries):
+            chain = Chain(entry.sequence, entry.hash)
+    return chain
+
+
+def _checked_hash(entry: AuditEntry, before: str) -> str:
+    try:
+        digest = _hash(entry, before)
+    except (TypeError, ValueError) as error:
+        raise BrokenChainError(entry.sequence, f"cannot be read: {error}") from error
+    if entry.hash != digest:
+        raise BrokenChainError(entry.sequence, "was changed, or an earlier one was replaced")
+    return digest
 
 
 def _hash(entry: AuditEntry, before: str) -> str:

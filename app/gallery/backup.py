@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import sqlite3
-import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -18,13 +17,14 @@ from typing import BinaryIO
 
 from app.gallery import audit
 from app.gallery.audit import AuditEntry, BrokenChainError, Chain
-from app.gallery.contents import read_contents
 from app.gallery.database import Database, DirectoryLock
 from app.gallery.errors import GalleryError
 from app.gallery.forgetting import forget
-from app.gallery.gallery_rows import list_galleries
+from app.gallery.logs import readable_log
+from app.gallery.proof import Proven, prove
 from app.gallery.remote import copy_to_files, fill
-from app.gallery.remote_trail import read_remote_log
+from app.gallery.watermark import check_mark, is_begun
+from app.gallery.workspace import BACKUP, RESTORE, workspace
 
 GALLERIES, KEYS, CARD = "gallery.sqlite3", "keys.sqlite", "backup.json"
 FORMAT = 1
@@ -64,22 +64,23 @@ def make_backup(data_dir: Path, file: Path, url: str | None = None) -> Card:
 
     Raises:
         BackupError: there are no galleries, they are damaged, or there is such a file already.
-        StorageFailure: the database cannot be read.
+        StorageFailure: the database cannot be read, or has lost changes.
     """
-    if url is None and not (data_dir / GALLERIES).is_file():
-        raise BackupError(f"there are no galleries in {data_dir}")
+    if url is None:
+        check_mark(data_dir / GALLERIES)
+        if not is_begun(data_dir / GALLERIES):
+            raise BackupError(f"there are no galleries in {data_dir}")
     if file.exists():
         raise BackupError(f"{file} is there already")
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".backup-") as folder:
+    with workspace(file.parent, BACKUP) as folder:
         if url is not None:
-            data_dir = Path(folder) / "database"
+            data_dir = folder / "database"
             data_dir.mkdir()
             copy_to_files(url, data_dir / GALLERIES, data_dir / KEYS)
-        copies = [
-            _copy(data_dir / name, Path(folder) / name) for name in (GALLERIES, KEYS) if (data_dir / name).exists()
-        ]
-        card = Card(FORMAT, time.time(), _checked(copies[0]), {copy.name: _sha256(copy) for copy in copies})
-        archive = Path(folder) / file.name
+        copies = [_copy(data_dir / name, folder / name) for name in (GALLERIES, KEYS) if (data_dir / name).exists()]
+        chain = _checked(copies[0])
+        card = Card(FORMAT, time.time(), chain, {copy.name: _sha256(copy) for copy in copies})
+        archive = folder / file.name
         with _private(archive) as packed, zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as zipped:
             zipped.writestr(CARD, json.dumps(asdict(card), indent=2))
             for copy in copies:
@@ -97,11 +98,13 @@ class Restored:
     Attributes:
         galleries, shots: that are there now.
         forgotten: erasures since the backup that were carried out again.
+        heeded: the last entry of the log, if there was one after the backup.
     """
 
     galleries: int
     shots: int
     forgotten: int
+    heeded: AuditEntry | None = None
 
 
 def restore_backup(file: Path, data_dir: Path, log: Path | str | None = None, url: str | None = None) -> Restored:
@@ -110,8 +113,8 @@ def restore_backup(file: Path, data_dir: Path, log: Path | str | None = None, ur
     Args:
         file: made by `make_backup`.
         data_dir: without galleries; made if it is not there.
-        log: data directory or its file, or the URL of the database, that was in use after the backup: what was erased
-            there since is erased again, and its audit trail is kept.
+        log: data directory or its file, or the URL of the database, that was in use after the backup, or its audit
+            trail as it was printed: what was erased since is erased again, and the trail is kept.
         url: of the database to be filled, as SQLAlchemy takes it; then nothing stays in `data_dir`.
 
     Raises:
@@ -120,74 +123,47 @@ def restore_backup(file: Path, data_dir: Path, log: Path | str | None = None, ur
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with closing(DirectoryLock(data_dir)):
-        if url is None and (data_dir / GALLERIES).exists():
+        # A log or a mark that was left there would be taken for those of what is restored.
+        if url is None and any(data_dir.glob(f"{GALLERIES}*")):
             raise BackupError(f"{data_dir} has galleries; restore into an empty folder, and name this one with --log")
-        with tempfile.TemporaryDirectory(dir=data_dir, prefix=".restore-") as folder:
-            card = _unpack(file, Path(folder))
+        with workspace(data_dir, RESTORE) as folder:
+            card = _unpack(file, folder)
             later = _later(log, card.chain) if log is not None else []
-            restored = _bring_up_to_date(Path(folder) / GALLERIES, later)
+            restored = _bring_up_to_date(folder / GALLERIES, later)
             if url is not None:
-                fill(url, Path(folder) / GALLERIES, Path(folder) / KEYS if KEYS in card.sha256 else None)
+                fill(url, folder / GALLERIES, folder / KEYS if KEYS in card.sha256 else None)
                 return restored
             for name in card.sha256:
-                _sync(Path(folder) / name)
-                (Path(folder) / name).rename(data_dir / name)
+                _sync(folder / name)
+                (folder / name).rename(data_dir / name)
         _sync(data_dir)
     return restored
 
 
-def read_log(log: Path, after: int) -> list[AuditEntry]:
-    """The audit entries of a data directory or database after a number.
-
-    Raises:
-        BackupError: the chain is broken, or there is none.
-    """
-    path = log / GALLERIES if log.is_dir() else log
-    if not path.is_file():
-        raise BackupError(f"there is no audit trail in {log}")
-    # The original may be the only trace of what went wrong; nothing is written to it.
-    with tempfile.TemporaryDirectory() as folder, _opened(_copy(path, Path(folder) / GALLERIES)) as database:
-        _verified(database)
-        with database.read() as connection:
-            return list(audit.read_entries(connection, after))
-
-
 def _later(log: Path | str, chain: Chain) -> list[AuditEntry]:
-    after = chain.entries - 1 if chain.entries else 0
-    try:
-        entries = read_remote_log(log, after) if isinstance(log, str) else read_log(log, after)
-    except BrokenChainError as error:
-        raise BackupError(f"the audit trail of the log is broken: {error}") from error
-    if chain.entries:
-        if not entries or entries[0].hash != chain.head:
-            # A URL may hold a password.
-            name = "the log" if isinstance(log, str) else log
-            raise BackupError(f"{name} is not the continuation of what was backed up")
-        entries = entries[1:]
-    return entries
+    read = readable_log(log, chain)
+    if read.broken is None:
+        return read.entries
+    # A URL may hold a password.
+    name = "the log" if isinstance(log, str) else str(log)
+    if isinstance(read.broken, BrokenChainError) and not read.entries:
+        raise BackupError(f"{name} is not the continuation of what was backed up: {read.broken}")
+    reason = f"the audit trail of {name} breaks off after entry {chain.entries + len(read.entries)}: {read.broken}"
+    if not read.entries:
+        raise BackupError(reason)
+    advice = "`gaitkeeper audit show` prints what comes before; with that as --log, later erasures are not carried out"
+    raise BackupError(f"{reason}; {advice}")
 
 
 def _bring_up_to_date(path: Path, later: list[AuditEntry]) -> Restored:
     with _opened(path) as database:
         with database.write() as connection:
-            forgotten = sum(forget(connection, entry) for entry in later)
+            forgotten = forget(connection, later)
             audit.continue_with(connection, later)
             audit.append(connection, audit.Deed(time.time(), "", "restore", None, None, {"forgotten": forgotten}))
         database.scrub()
-        galleries, shots = _counted(database)
-        _verified(database)
-        return Restored(galleries, shots, forgotten)
-
-
-def _counted(database: Database) -> tuple[int, int]:
-    """Read all galleries, which checks every embedding, and count them and their shots."""
-    try:
-        with database.read() as connection:
-            galleries = list_galleries(connection)
-            found = (read_contents(connection, gallery).enrolled for gallery in galleries)
-            return len(galleries), sum(0 if shots is None else len(shots.keys) for shots in found)
-    except GalleryError as error:
-        raise BackupError(f"the backup is damaged: {error}") from error
+        proven = _proven(database)
+        return Restored(proven.galleries, proven.shots, forgotten, later[-1] if later else None)
 
 
 def _unpack(file: Path, folder: Path) -> Card:
@@ -229,16 +205,18 @@ def _checked(path: Path) -> Chain:
         [(found,)] = connection.execute("PRAGMA integrity_check(1)").fetchall()
     if found != "ok":
         raise BackupError(f"the records are damaged: {found}")
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder, _opened(_copy(path, Path(folder) / "c")) as database:
-        return _verified(database)
+    with _opened(path) as database:
+        return _proven(database).chain
 
 
-def _verified(database: Database) -> Chain:
+def _proven(database: Database) -> Proven:
     try:
         with database.read() as connection:
-            return audit.verify(connection)
+            return prove(connection)
     except BrokenChainError as error:
         raise BackupError(f"the audit trail is broken: {error}") from error
+    except GalleryError as error:
+        raise BackupError(f"the records are damaged: {error}") from error
 
 
 @contextmanager

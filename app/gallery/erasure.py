@@ -1,5 +1,7 @@
 """Erasing shots, identities and galleries. Functions here run within the caller's transaction."""
 
+from collections.abc import Collection
+
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select, update
 
@@ -7,6 +9,7 @@ from app.gallery.changes import Change, GalleryRow, Keys, Outcome
 from app.gallery.domain import ErasureReceipt
 from app.gallery.errors import UnknownShot
 from app.gallery.gallery_rows import next_version, set_version
+from app.gallery.idempotency import spend
 from app.gallery.identity_rows import known_identity, touch_identity
 from app.gallery.schema import calibrations, galleries, idempotency_keys, identities, shots
 from app.gallery.slots import blank_slots
@@ -45,7 +48,7 @@ def erase_identity(
     version = next_version(connection, gallery)
     key = known_identity(connection, gallery, identity_id).key
     erased, shot_ids = erase_shots(connection, gallery, shots.c.identity_key == key)
-    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.identity_key == key))
+    spend(connection, idempotency_keys.c.identity_key == key)
     connection.execute(delete(identities).where(identities.c.key == key))
     set_version(connection, gallery, version)
     receipt = ErasureReceipt(gallery.name, identity_id, shot_ids, now, version)
@@ -70,17 +73,22 @@ def erase_shots(connection: Connection, gallery: GalleryRow, doomed: ColumnEleme
     return np.array([key for key, _ in found], np.int64), [shot_id for _, shot_id in found]
 
 
-def erase_with_emptied(connection: Connection, gallery: GalleryRow, doomed: ColumnElement[bool]) -> Outcome[list[str]]:
-    """Erase some shots of a gallery, and the identities that lose their last one by that; answers the shots' ids."""
+def erase_of_many(connection: Connection, gallery: GalleryRow, doomed: ColumnElement[bool]) -> Change | None:
+    """Erase some shots of a gallery, whosoever they are; their identities stay. None where there are none."""
     version = next_version(connection, gallery)
     owners = list(connection.scalars(select(shots.c.identity_key).where(doomed).distinct()))
     if not owners:
-        return Outcome([])
-    keys, shot_ids = erase_shots(connection, gallery, doomed)
-    empty = and_(identities.c.key.in_(owners), ~exists().where(shots.c.identity_key == identities.c.key))
-    gone = tuple(connection.scalars(select(identities.c.key).where(empty)))
-    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.identity_key.in_(gone)))
-    connection.execute(delete(identities).where(identities.c.key.in_(gone)))
+        return None
+    keys, _ = erase_shots(connection, gallery, doomed)
     connection.execute(update(identities).where(identities.c.key.in_(owners)).values(version=version))
     set_version(connection, gallery, version)
-    return Outcome(shot_ids, Change(version, erased_identities=gone, erased_shots=keys))
+    return Change(version, erased_shots=keys)
+
+
+def erase_emptied(connection: Connection, identity_keys: Collection[int]) -> tuple[int, ...]:
+    """Erase those of some identities that have no shots, and say which. Versions are the caller's to set."""
+    empty = and_(identities.c.key.in_(identity_keys), ~exists().where(shots.c.identity_key == identities.c.key))
+    gone = tuple(connection.scalars(select(identities.c.key).where(empty)))
+    spend(connection, idempotency_keys.c.identity_key.in_(gone))
+    connection.execute(delete(identities).where(identities.c.key.in_(gone)))
+    return gone

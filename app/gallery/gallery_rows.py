@@ -1,5 +1,7 @@
 """The rows of galleries. Functions here run within the caller's transaction."""
 
+from typing import Any
+
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from app.gallery.changes import Change, GalleryRow, Outcome
@@ -59,8 +61,12 @@ def update_gallery(
     metadata: Metadata | None,
     retention: Retention | None,
     quality: Quality | None,
-) -> Outcome[None]:
-    """Set the label, the metadata, how long shots are kept and what is asked of crops, each unless it is None."""
+) -> Outcome[dict[str, Any]]:
+    """Set the label, the metadata, how long shots are kept and what is asked of crops, each unless it is None.
+
+    Returns:
+        What is another value now.
+    """
     version = next_version(connection, gallery)
     stored = read_gallery(connection, gallery)
     wanted = {
@@ -69,11 +75,12 @@ def update_gallery(
         "ttl_seconds": stored.ttl_seconds if retention is None else retention.ttl_seconds,
         "quality": stored.quality if quality is None else quality,
     }
-    if wanted == {name: getattr(stored, name) for name in wanted}:
-        return Outcome(None)
-    connection.execute(update(galleries).where(galleries.c.key == gallery.key).values(wanted))
+    changed = {name: value for name, value in wanted.items() if value != getattr(stored, name)}
+    if not changed:
+        return Outcome({})
+    connection.execute(update(galleries).where(galleries.c.key == gallery.key).values(changed))
     set_version(connection, gallery, version)
-    return Outcome(None, Change(version, gallery=read_gallery(connection, gallery)))
+    return Outcome(changed, Change(version, gallery=read_gallery(connection, gallery)))
 
 
 def current_version(connection: Connection, gallery: GalleryRow) -> int:

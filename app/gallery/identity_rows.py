@@ -10,6 +10,9 @@ from app.gallery.errors import UnknownIdentity
 from app.gallery.gallery_rows import current_version, next_version, set_version
 from app.gallery.schema import identities, shots
 
+# Key and time of creation. A key alone may be given again once an older backup has been restored.
+Origin = tuple[int, float]
+
 
 def find_identity(connection: Connection, gallery: GalleryRow, identity_id: str) -> IdentityName | None:
     """The key and label of an identity, if it is there."""
@@ -45,6 +48,13 @@ def list_identities(connection: Connection, gallery: GalleryRow, after: str | No
     if after is not None:
         page = page.where(identities.c.identity_id > after)
     return [_identity(row) for row in connection.execute(page.order_by(identities.c.identity_id).limit(limit))]
+
+
+def origins(connection: Connection, gallery: GalleryRow, identity_id: str | None = None) -> list[Origin]:
+    """What identities of a gallery, one or all, keep for life, however they are called."""
+    wanted = identities.c.gallery_key == gallery.key if identity_id is None else _is(gallery, identity_id)
+    query = select(identities.c.key, identities.c.created_at).where(wanted)
+    return [(row.key, row.created_at) for row in connection.execute(query.order_by(identities.c.key))]
 
 
 def create_identity(

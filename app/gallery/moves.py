@@ -18,6 +18,7 @@ from app.gallery.enrolment import columns_of
 from app.gallery.erasure import erase_shots
 from app.gallery.errors import IdentityExists, UnknownShot
 from app.gallery.gallery_rows import next_version, set_version
+from app.gallery.idempotency import spend
 from app.gallery.identity_rows import (
     create_identity,
     find_identity,
@@ -132,7 +133,7 @@ def transfer_identity(
     target = create_identity(connection, to, identity_id, stored.label, stored.metadata, reached, now)
     theirs = shots.c.identity_key == source.key
     moved, change = _move(connection, gallery, to, theirs, target, reached, now)
-    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.identity_key == source.key))
+    spend(connection, idempotency_keys.c.identity_key == source.key)
     connection.execute(delete(identities).where(identities.c.key == source.key))
     set_version(connection, gallery, left)
     set_version(connection, to, reached)
@@ -183,7 +184,7 @@ def _contents(connection: Connection, gallery: GalleryRow, rows: Sequence[dict[s
         slots = [row["slot"] for row in rows[start : start + LOOKED_UP_AT_ONCE]]
         query = select(embeddings.c.slot, embeddings.c.content).where(embeddings.c.slot.in_(slots))
         found.update((row.slot, row.content) for row in connection.execute(query))
-    contents = [found[row["slot"]] for row in rows]
+    contents = [found.get(row["slot"], b"") for row in rows]
     expected = np.array([row["checksum"] for row in rows], np.int64)
     check_contents(gallery, [row["shot_id"].encode() for row in rows], contents, expected)
     return contents

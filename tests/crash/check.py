@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from app.gallery.backup import read_log
+from app.gallery.logs import read_log
 from app.gallery.slots import STORED
 from tests.crash.state import Embedding, State, Who, agree, content_of, embedding_of
 from tests.crash.writer import GALLERIES, PICTURES, Writer

@@ -1,12 +1,16 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 import zipfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from app.access.callers import Scope
@@ -14,11 +18,12 @@ from app.access.keys import KeyStore
 from app.access.opening import keys_url
 from app.cli import main
 from app.gallery.audit import AuditEntry
-from app.gallery.backup import BackupError, make_backup, read_log, restore_backup
+from app.gallery.backup import BackupError, make_backup, restore_backup
 from app.gallery.domain import Search
 from app.gallery.errors import StorageFailure
 from app.gallery.gallery import GalleryStore
-from app.gallery.remote_trail import read_remote_log
+from app.gallery.idempotency import Once
+from app.gallery.logs import read_log
 from app.gallery.slots import STORED
 from tests.app.gallery.postgres import PostgresServer
 from tests.app.gallery.support import CHECKPOINT, DIM, Place, new_shots, open_store, random_vectors
@@ -238,7 +243,7 @@ def test_a_backup_of_either_store_can_be_restored_into_either(
     old = Place(tmp_path / "old", postgres.new_url() if source == "postgresql" else None)
     new = Place(tmp_path / "new", postgres.new_url() if into == "postgresql" else None)
     with closing(old.open()) as store:
-        store.enrol("people", "anna", new_shots(ANNA, "c1"), CHECKPOINT, "Anna", "key-1")
+        first = store.enrol("people", "anna", new_shots(ANNA, "c1"), CHECKPOINT, "Anna", Once("key-1", "f"), [{}])
         store.enrol("people", "bea", new_shots(BEA), CHECKPOINT)
         before = store.search("people", BEA[:1], Search(5), CHECKPOINT).identities
         # The service goes on.
@@ -251,7 +256,7 @@ def test_a_backup_of_either_store_can_be_restored_into_either(
         assert store.search("people", BEA[:1], Search(5), CHECKPOINT).identities == before
         # Numbers go on where they ended, and a key of before is known.
         assert store.enrol("people", "cy", new_shots(random_vectors(2, 3)), CHECKPOINT).shots[1].status == "created"
-        assert store.enrol("people", "anna", new_shots(ANNA, "c1"), CHECKPOINT, "Anna", "key-1").gallery_version == 1
+        assert store.recall("people", "anna", Once("key-1", "f")) == first
         assert len(store.shots("people", "anna")) == 3
     changes = [entry.action for entry in trail(new) if entry.action != "query"]
     assert changes == ["create-gallery", "enrol", "enrol", "restore", "enrol"]
@@ -351,9 +356,95 @@ def test_a_database_is_backed_up_and_restored_by_command(tmp_path: Path, postgre
 
 
 def trail(place: Place) -> list[AuditEntry]:
-    return read_remote_log(place.url, 0) if place.url else read_log(place.data_dir, 0)
+    return read_log(place.url, 0) if place.url else read_log(place.data_dir, 0)
 
 
 def names_at(url: str, folder: Path) -> list[str]:
     with closing(open_store(folder / "look", url=url)) as store:
         return [identity.identity_id for identity in store.identities("people", None, 100)]
+
+
+def change(url: str, statement: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def refused(tmp_path: Path, *arguments: str) -> None:
+    done = CliRunner().invoke(main, ["backup", str(tmp_path / "b.zip"), *arguments])
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "the records are damaged: the stored embedding of shot" in done.stderr
+    assert not [path.name for path in tmp_path.iterdir() if "b.zip" in path.name or path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["UPDATE embeddings SET content = zeroblob(64)", "UPDATE embeddings SET content = x'00'", "DELETE FROM embeddings"],
+)
+def test_a_damaged_or_missing_embedding_makes_no_backup(data: Path, tmp_path: Path, damage: str) -> None:
+    change(f"sqlite:///{data}/gallery.sqlite3", f"{damage} WHERE slot = 2")
+
+    refused(tmp_path, "--data-dir", str(data))
+
+
+def test_a_damaged_embedding_of_a_database_makes_no_backup(tmp_path: Path, postgres: PostgresServer) -> None:
+    url = postgres.new_url()
+    with closing(open_store(tmp_path / "data", url=url)) as store:
+        store.enrol("people", "anna", new_shots(ANNA), CHECKPOINT)
+    change(url, r"UPDATE embeddings SET content = decode('00', 'hex') WHERE slot = 2")
+
+    refused(tmp_path, "--database-url", url.replace("+psycopg", ""))
+
+
+WORKING = """
+import sys
+from pathlib import Path
+from app.gallery.workspace import workspace
+
+with workspace(Path(sys.argv[1]), sys.argv[2]) as folder:
+    (folder / "gallery.sqlite3").write_bytes(b"everybody")
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def working(parent: Path, prefix: str) -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
+    """A process that works in a workspace until it is killed."""
+    command = [sys.executable, "-c", WORKING, str(parent), prefix]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout
+        yield Path(process.stdout.readline().strip()), process
+        process.kill()
+
+
+@pytest.mark.parametrize("prefix", [".backup-", ".restore-"])
+def test_what_a_killed_run_left_goes_at_the_next_start_and_no_running_work_does(data: Path, prefix: str) -> None:
+    with working(data, prefix) as (folder, process):
+        open_store(data).close()
+        assert (folder / "gallery.sqlite3").read_bytes() == b"everybody"
+        process.kill()
+        process.wait()
+        assert folder.exists()
+
+        open_store(data).close()
+
+        assert not folder.exists()
+
+
+def test_what_a_killed_run_left_goes_with_the_next_run(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "backups").mkdir()
+    left = [tmp_path / "new" / ".restore-12345", tmp_path / "backups" / ".backup-12345"]
+    for folder in left:
+        folder.mkdir()
+        (folder / "gallery.sqlite3").write_bytes(b"everybody")
+
+    make_backup(data, tmp_path / "backups" / "b.zip")
+    restore_backup(tmp_path / "backups" / "b.zip", tmp_path / "new")
+
+    assert [folder for folder in left if folder.exists()] == []
+    assert sorted(path.name for path in (tmp_path / "backups").iterdir()) == ["b.zip"]

@@ -13,6 +13,7 @@ import pytest
 from app.gallery.domain import Embeddings, NewShot, Retention
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.gallery import GalleryStore
+from app.gallery.idempotency import Once
 from tests.app.gallery.support import CHECKPOINT, DIM, Clock, open_store, random_vectors
 
 NAMES = ("ann", "bob", "cy")
@@ -184,12 +185,28 @@ def test_an_erased_identity_leaves_its_id_in_the_audit_trail_and_nothing_else(tm
     store = GalleryStore.open(tmp_path)
     store.create("people", CHECKPOINT, 16)
     shot = NewShot(random_vectors(1, 0)[0], "0123abcd" * 8, "camera-of-ann", 1.0, {"note": "tall-person"})
-    store.enrol("people", "ann-1845", [shot], CHECKPOINT, "Ann-Label", "key-of-ann")
+    store.enrol(
+        "people",
+        "ann-1845",
+        [shot],
+        CHECKPOINT,
+        "Ann-Label",
+        Once("key-of-ann", "f" * 64),
+        [{"problem": "noted-of-ann"}],
+    )
 
     store.delete_identity("people", "ann-1845")
 
     disk = bytes_on_disk(tmp_path)
-    for trace in (b"0123abcd", b"camera-of-ann", b"tall-person", b"Ann-Label", b"key-of-ann"):
+    for trace in (
+        b"0123abcd",
+        b"camera-of-ann",
+        b"tall-person",
+        b"Ann-Label",
+        b"key-of-ann",
+        b"noted-of-ann",
+        b"f" * 64,
+    ):
         assert trace not in disk
     store.close()
     assert tables_with(tmp_path, "ann-1845") == {"audit_entries"}

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.gallery.backup import make_backup, read_log, restore_backup
+from app.gallery.backup import make_backup, restore_backup
 from app.gallery.domain import NewShot, Retention, Search
 from app.gallery.gallery import GalleryStore
+from app.gallery.idempotency import Once
+from app.gallery.logs import read_log
 from app.gallery.retention import ERASED_AT_ONCE
 from app.gallery.sweeper import sweeping
 from tests.app.gallery.support import CHECKPOINT, DIM, Clock, Place, new_shots, open_store, random_vectors
@@ -148,6 +150,10 @@ def test_tables_of_the_first_version_are_brought_up(tmp_path: Path) -> None:
         connection.execute("DROP INDEX ix_shots_created_at")
         connection.execute("ALTER TABLE galleries DROP COLUMN ttl_seconds")
         connection.execute("ALTER TABLE galleries DROP COLUMN quality")
+        connection.execute("ALTER TABLE calibrations DROP COLUMN stale_since")
+        connection.execute("ALTER TABLE calibrations DROP COLUMN last_shot")
+        connection.execute("DROP TABLE idempotency_keys")
+        connection.execute("CREATE TABLE idempotency_keys (idempotency_key VARCHAR NOT NULL)")
         connection.execute("UPDATE schema_versions SET version = 1")
     connection.close()
 
@@ -156,6 +162,7 @@ def test_tables_of_the_first_version_are_brought_up(tmp_path: Path) -> None:
     assert (names(store), store.info("people").ttl_seconds) == ({"ann": 1}, None)
     assert store.info("people").quality == "off"
     assert store.update("people", None, None, Retention(5), "warn").ttl_seconds == 5
+    store.enrol("people", "bob", new_shots(random_vectors(1, 9)), CHECKPOINT, once=Once("k", "f"))
     store.close()
     store = open_store(tmp_path)
     assert store.info("people").quality == "warn"

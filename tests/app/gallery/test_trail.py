@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from app.gallery.audit import Deed, set_actor
-from app.gallery.backup import read_log
-from app.gallery.domain import Search
+from app.gallery.domain import Retention, Search
 from app.gallery.errors import StorageFailure, UnknownIdentity
 from app.gallery.gallery import GalleryStore
+from app.gallery.logs import read_log
 from app.gallery.trail import Trail
 from tests.app.gallery.support import CHECKPOINT, new_shots, open_store, random_vectors
 
@@ -77,3 +77,37 @@ def test_deeds_that_cannot_be_entered_are_kept_for_later() -> None:
     trail.close()
 
     assert entered == [DEED, DEED]
+
+
+def test_a_changed_setting_is_told_with_its_value_and_no_metadata(store: GalleryStore, tmp_path: Path) -> None:
+    store.update("people", "Lab of Dr. Who", {"door": "secret"}, Retention(60), "warn")
+    store.update("people", None, None, Retention(60), "off")
+    store.update("people", None, None)
+
+    assert [entry.detail for entry in read_log(tmp_path, 1)] == [
+        {"changed": ["label", "metadata", "quality", "ttl_seconds"], "ttl_seconds": 60, "quality": "warn"},
+        {"changed": ["quality"], "quality": "off"},
+        {"changed": []},
+    ]
+
+
+def test_a_calibration_that_is_erased_is_entered_once(store: GalleryStore, tmp_path: Path) -> None:
+    store.calibrate("people", {"eer": 0.1}, store.moment("people"))
+    store.forget_calibration("people")
+    store.forget_calibration("people")
+
+    assert actions(tmp_path)[1:] == [("calibrate", None), ("erase-calibration", None)]
+
+
+def test_what_moving_shots_erased_is_told(store: GalleryStore, tmp_path: Path) -> None:
+    rows = random_vectors(2, 0)
+    for name in ("ann", "bob", "cy"):
+        enrolled = store.enrol("people", name, new_shots(rows[:1]), CHECKPOINT)
+    [shot] = enrolled.shots
+    merged = store.merge("people", "ann", "bob")
+    store.move_shots("people", "cy", [shot.shot_id], "ann")
+
+    merge, move = read_log(tmp_path, 4)
+
+    assert merge.detail == {"into": "ann", "duplicates": merged.duplicates, "gone": [[2, 0.0]]}
+    assert move.detail == {"shots": [], "duplicates": [shot.shot_id], "to": "ann"}
