@@ -60,9 +60,15 @@ PROTECTED = ProblemKind("protected", HTTPStatus.CONFLICT, "This cannot be remove
 IDEMPOTENCY_CONFLICT = ProblemKind(
     "idempotency-conflict", HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used for something else"
 )
+IDEMPOTENCY_KEY_SPENT = ProblemKind(
+    "idempotency-key-spent", HTTPStatus.CONFLICT, "What the idempotency key enrolled is gone"
+)
 NOT_CALIBRATED = ProblemKind("not-calibrated", HTTPStatus.UNPROCESSABLE_ENTITY, "There is no calibration to decide by")
 TOO_FEW_COMPARISONS = ProblemKind(
     "too-few-comparisons", HTTPStatus.UNPROCESSABLE_ENTITY, "There is too little to fit a calibration on"
+)
+INDISTINCT_PEOPLE = ProblemKind(
+    "indistinct-people", HTTPStatus.UNPROCESSABLE_ENTITY, "One person is no more similar than two"
 )
 VERSION_NOT_REACHED = ProblemKind(
     "version-not-reached", HTTPStatus.SERVICE_UNAVAILABLE, "The gallery has not reached that version"

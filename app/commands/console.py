@@ -10,6 +10,11 @@ def say(line: str) -> None:
     typer.echo(line)
 
 
+def warn(reason: str) -> None:
+    """Print on standard error what the command goes on in spite of."""
+    typer.echo(f"warning: {reason}", err=True)
+
+
 def fail(reason: str) -> NoReturn:
     """Print why the command cannot go on, and end it with exit code 1."""
     typer.echo(f"error: {reason}", err=True)

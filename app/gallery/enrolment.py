@@ -11,8 +11,9 @@ from sqlalchemy import Connection, insert, select
 
 from app.gallery import idempotency
 from app.gallery.changes import SHOT_ID, Change, GalleryRow, IdentityName, Keys, Outcome, ShotColumns
-from app.gallery.domain import Embeddings, EnrolledShot, Enrolment, NewShot
+from app.gallery.domain import Embeddings, EnrolledShot, Enrolment, Metadata, NewShot
 from app.gallery.gallery_rows import next_version, set_version
+from app.gallery.idempotency import Once
 from app.gallery.identity_rows import create_identity, find_identity, known_identity, touch_identity
 from app.gallery.schema import shots
 from app.gallery.slots import STORED, checksums, fill_slots
@@ -28,13 +29,16 @@ class EnrolmentRequest:
         shots: of one person.
         embeddings: (N, D) checked rows of `shots`.
         label: for the identity; None leaves it as it is.
+        once: how the call is known again if it is sent again; None if it need not be.
+        notes: for the answer.
     """
 
     identity_id: str
     shots: Sequence[NewShot]
     embeddings: Embeddings
     label: str | None
-    idempotency_key: str | None
+    once: Once | None = None
+    notes: Sequence[Metadata] = ()
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,17 @@ def enrol(connection: Connection, gallery: GalleryRow, request: EnrolmentRequest
 
     Raises:
         IdempotencyConflict: the key was used for another request.
+        IdempotencyKeySpent: what it enrolled is gone.
     """
-    key, version = request.idempotency_key, next_version(connection, gallery)
-    if key is None:
+    once, version = request.once, next_version(connection, gallery)
+    if once is None:
         return _enrol(connection, gallery, request, version, now)
-    fingerprint = _fingerprint(request)
-    given = idempotency.recall(connection, gallery, key, fingerprint, request.identity_id)
+    given = idempotency.recall(connection, gallery, once, request.identity_id, now)
     if given is not None:
         return Outcome(given)
     outcome = _enrol(connection, gallery, request, version, now)
     identity = known_identity(connection, gallery, request.identity_id)
-    idempotency.remember(connection, gallery, key, fingerprint, identity.key, outcome.answer, now)
+    idempotency.remember(connection, gallery, once, identity.key, outcome.answer, now)
     return outcome
 
 
@@ -78,13 +82,14 @@ def _enrol(
     else:
         name = replace(known, label=known.label if request.label is None else request.label)
     if not new and name == known:
-        return Outcome(Enrolment(request.identity_id, answers, version - 1))
+        return Outcome(Enrolment(request.identity_id, answers, version - 1, request.notes))
     if known is not None:
         touch_identity(connection, name, version)
     enrolled = _store(connection, gallery, name.key, request, new, version, now)
     set_version(connection, gallery, version)
     named = () if name == known else (name,)
-    return Outcome(Enrolment(request.identity_id, answers, version), Change(version, named=named, enrolled=enrolled))
+    answer = Enrolment(request.identity_id, answers, version, request.notes)
+    return Outcome(answer, Change(version, named=named, enrolled=enrolled))
 
 
 def _sort_out(
@@ -184,11 +189,3 @@ def _content_id(shot: NewShot, embedding: Embeddings) -> str:
     if shot.image_sha256 is not None:
         return f"image:{shot.image_sha256}"
     return f"embedding:{hashlib.sha256(embedding.astype(STORED).tobytes()).hexdigest()}"
-
-
-def _fingerprint(request: EnrolmentRequest) -> str:
-    described = [
-        [_content_id(shot, row), shot.camera, shot.taken_at, shot.metadata, shot.quality]
-        for shot, row in zip(request.shots, request.embeddings, strict=True)
-    ]
-    return idempotency.fingerprint(request.identity_id, request.label, described)

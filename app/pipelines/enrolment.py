@@ -7,12 +7,12 @@ from typing import Any
 
 from app.engine.refusals import OverloadedError
 from app.errors import NO_IMAGE, OVERLOADED, ProblemError
-from app.gallery.domain import EnrolledShot, NewShot
+from app.gallery.domain import EnrolledShot, Enrolment, NewShot
 from app.gallery.errors import GalleryError
+from app.gallery.idempotency import Once
 from app.pipelines.gate import QualityGate
 from app.pipelines.problems import gallery_problem
 from app.pipelines.reid import Crop, Embedding, ReidPipeline
-from models.quality import Visibility
 
 EMBEDDED_AT_ONCE = 16
 
@@ -26,7 +26,7 @@ class BulkItem:
         embedding: (D,) of unit length.
         label: of the identity; None leaves it as it is.
         camera, taken_at, metadata, quality: of the shot; no quality is that of the picture.
-        idempotency_key: None if the item has none.
+        once: how the item is known again if it is sent again; None if it need not be.
     """
 
     identity_id: str
@@ -37,7 +37,7 @@ class BulkItem:
     taken_at: float | None
     metadata: dict[str, Any]
     quality: float | None
-    idempotency_key: str | None
+    once: Once | None
 
     def shot(self, crop: Crop) -> NewShot:
         """What is enrolled, once it is embedded."""
@@ -47,13 +47,19 @@ class BulkItem:
 
 @dataclass(frozen=True)
 class Stored:
-    """A shot that is in the gallery, and how much of a person it shows, if the gallery asks."""
+    """A shot that is in the gallery, and what was noted of its crop."""
 
     shot: EnrolledShot
-    visibility: Visibility | None
+    note: dict[str, Any]
 
 
 Outcome = Stored | ProblemError
+
+
+def note_of(crop: Crop) -> dict[str, Any]:
+    """What is answered of a crop besides its shot: how much of a person it shows, if the gallery asks."""
+    seen = crop.visibility
+    return {} if seen is None else {"quality": {"score": seen.score, "reasons": list(seen.reasons)}}
 
 
 async def enrol_batch(gate: QualityGate, gallery: str, items: Sequence[BulkItem | ProblemError]) -> list[Outcome]:
@@ -71,22 +77,34 @@ async def enrol_batch(gate: QualityGate, gallery: str, items: Sequence[BulkItem 
 
 
 async def _enrol_some(gate: QualityGate, gallery: str, items: Sequence[BulkItem | ProblemError]) -> list[Outcome]:
-    crops = await _embedded(gate, items)
-    outcomes: dict[int, Outcome] = {}
-    # An item with a key of its own is answered on its own.
-    together: dict[tuple[str, str | None], list[int]] = defaultdict(list)
-    for place, (item, crop) in enumerate(zip(items, crops, strict=True)):
-        if isinstance(item, ProblemError):
-            outcomes[place] = item
-        elif isinstance(crop, ProblemError):
-            outcomes[place] = crop
+    outcomes = [await _known(gate.reid, gallery, item) for item in items]
+    new = [(at, item) for at, item in enumerate(items) if outcomes[at] is None and isinstance(item, BulkItem)]
+    crops = await _embedded(gate, [item for _, item in new])
+    # An item with a key of its own is an enrolment of its own.
+    together: dict[tuple[str, int | None], list[tuple[int, BulkItem, Crop]]] = defaultdict(list)
+    for (at, item), crop in zip(new, crops, strict=True):
+        if isinstance(crop, ProblemError):
+            outcomes[at] = crop
         else:
-            together[item.identity_id, item.idempotency_key].append(place)
-    for places in together.values():
-        chosen = [(items[place], crops[place]) for place in places]
-        pairs = [(item, crop) for item, crop in chosen if isinstance(item, BulkItem) and isinstance(crop, Crop)]
-        outcomes.update(zip(places, await _enrol_one_person(gate.reid, gallery, pairs), strict=True))
-    return [outcomes[place] for place in range(len(items))]
+            together[item.identity_id, at if item.once else None].append((at, item, crop))
+    for chosen in together.values():
+        found = await _enrol_one_person(gate.reid, gallery, [(item, crop) for _, item, crop in chosen])
+        for (at, _, _), outcome in zip(chosen, found, strict=True):
+            outcomes[at] = outcome
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+async def _known(reid: ReidPipeline, gallery: str, item: BulkItem | ProblemError) -> Outcome | None:
+    """What is answered without looking at the item: that it cannot be read, or what it was answered before."""
+    if isinstance(item, ProblemError):
+        return item
+    if item.once is None:
+        return None
+    try:
+        given = await reid.in_store(reid.store.recall, gallery, item.identity_id, item.once)
+    except GalleryError as error:
+        return gallery_problem(error)
+    return None if given is None else _stored(given)[0]
 
 
 async def _enrol_one_person(
@@ -94,18 +112,22 @@ async def _enrol_one_person(
 ) -> Sequence[Outcome]:
     first = pairs[0][0]
     label = next((item.label for item, _ in reversed(pairs) if item.label is not None), None)
-    shots = [item.shot(crop) for item, crop in pairs]
+    shots, notes = [item.shot(crop) for item, crop in pairs], [note_of(crop) for _, crop in pairs]
     try:
         enrolment = await reid.in_store(
-            reid.store.enrol, gallery, first.identity_id, shots, reid.checkpoint.sha256, label, first.idempotency_key
+            reid.store.enrol, gallery, first.identity_id, shots, reid.checkpoint.sha256, label, first.once, notes
         )
     except GalleryError as error:
         return [gallery_problem(error)] * len(pairs)
-    return [Stored(shot, crop.visibility) for shot, (_, crop) in zip(enrolment.shots, pairs, strict=True)]
+    return _stored(enrolment)
 
 
-async def _embedded(gate: QualityGate, items: Sequence[BulkItem | ProblemError]) -> list[Crop | ProblemError]:
-    pictures = [item.picture for item in items if isinstance(item, BulkItem) and item.picture is not None]
+def _stored(enrolment: Enrolment) -> list[Stored]:
+    return [Stored(shot, note) for shot, note in zip(enrolment.shots, enrolment.notes, strict=True)]
+
+
+async def _embedded(gate: QualityGate, items: Sequence[BulkItem]) -> list[Crop | ProblemError]:
+    pictures = [item.picture for item in items if item.picture is not None]
     try:
         found = iter((await gate.embed(pictures)).items if pictures else [])
     except OverloadedError as error:
@@ -113,9 +135,7 @@ async def _embedded(gate: QualityGate, items: Sequence[BulkItem | ProblemError])
         found = iter([busy] * len(pictures))
     crops: list[Crop | ProblemError] = []
     for item in items:
-        if isinstance(item, ProblemError):
-            crops.append(item)
-        elif item.picture is not None:
+        if item.picture is not None:
             crops.append(next(found))
         elif item.embedding is not None:
             crops.append(Crop(item.embedding, None))

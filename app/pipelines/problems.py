@@ -17,6 +17,7 @@ GALLERY_KINDS: dict[type[gallery.GalleryError], tuple[errors.ProblemKind, str | 
     gallery.InvalidEmbedding: (errors.INVALID_FIELD, "embedding"),
     gallery.InvalidMetadata: (errors.INVALID_FIELD, "metadata"),
     gallery.IdempotencyConflict: (errors.IDEMPOTENCY_CONFLICT, "Idempotency-Key"),
+    gallery.IdempotencyKeySpent: (errors.IDEMPOTENCY_KEY_SPENT, "Idempotency-Key"),
     gallery.VersionNotReached: (errors.VERSION_NOT_REACHED, "min_version"),
     gallery.DamagedShot: (errors.DAMAGED, None),
     gallery.StorageFailure: (errors.STORAGE, None),

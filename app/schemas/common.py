@@ -3,15 +3,24 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from app.gallery.names import NAME, NAME_RULE
+from app.gallery.names import NAME, NAME_RULE, is_name
 from app.pipelines.reid import Embedded, Timings
 from app.strict_json import JsonError, read_json
 
+
+def _named(text: str) -> str:
+    if not is_name(text):
+        raise ValueError(f"must be {NAME_RULE}")
+    return text
+
+
+# A pattern of pydantic's would be told to clients as it is.
 Name = Annotated[
     str,
-    StringConstraints(pattern=f"^{NAME}$"),
+    AfterValidator(_named),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"}),
     Field(description=f"{NAME_RULE}."),
 ]
 

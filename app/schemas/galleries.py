@@ -9,7 +9,6 @@ from app.gallery import domain
 from app.gallery.audit import AuditEntry
 from app.gallery.exporting import IdentityExport
 from app.schemas.common import Metadata, Name, Problem
-from models.quality import Visibility
 
 Quality = Annotated[
     domain.Quality,
@@ -191,11 +190,6 @@ class CropQuality(BaseModel):
 
     score: float = Field(description="0 to 1; 1 is one whole person.")
     reasons: list[str] = Field(description="Why it is less than 1, such as legs_hidden or cut_off.")
-
-    @classmethod
-    def of(cls, seen: Visibility | None) -> "CropQuality | None":
-        """Map the domain object, if there is one."""
-        return None if seen is None else cls(score=seen.score, reasons=list(seen.reasons))
 
 
 class EnrolledShot(BaseModel):

@@ -35,18 +35,79 @@ def test_folders_of_people_are_enrolled_once_and_found(server: Server, gallery: 
         (folder / f"{crop.camera}.jpg").write_bytes(crop.jpeg)
     (tmp_path / "query.png").write_bytes(CROPS[4].jpeg)
 
-    refused = call("enroll", tmp_path, server, gallery)
-    (tmp_path / "query.png").rename(tmp_path / "query.txt")
     first = call("enroll", tmp_path, server, gallery, "--json")
     again = call("enroll", tmp_path, server, gallery)
-    found = call("query", tmp_path / "query.txt", server, gallery, "--json", "--target-fpir", "0.05")
+    found = call("query", tmp_path / "query.png", server, gallery, "--json", "--target-fpir", "0.05")
 
-    assert (refused.exit_code, "does not say who it shows" in refused.stderr) == (1, True)
+    assert (first.exit_code, json.loads(first.stdout)["skipped"]) == (0, [str(tmp_path / "query.png")])
+    assert f"warning: {tmp_path / 'query.png'} does not say who it shows" in again.stderr
     assert (json.loads(first.stdout)["created"], json.loads(first.stdout)["people"]) == (8, 3)
     assert "0 shots created, 8 there already, 0 refused" in again.stdout
     answer = json.loads(found.stdout)
     assert (answer["identities"][0]["identity_id"], answer["target_fpir"]) == (CROPS[4].identity, 0.05)
     assert found.exit_code == {"match": 0, "unknown": 2}[answer["decision"]]
+
+
+def test_names_of_people_become_ids_and_labels(
+    server: Server, client: httpx.Client, gallery: str, tmp_path: Path
+) -> None:
+    for crop, name in zip(CROPS[::3], ("John Smith", "person é 107", "anna"), strict=True):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").write_bytes(crop.jpeg)
+
+    result = call("enroll", tmp_path, server, gallery)
+
+    assert (result.exit_code, result.stdout.splitlines()[0].split(":")[0]) == (0, f"3 people in gallery {gallery!r}")
+    people = client.get(f"/v1/galleries/{gallery}/identities").json()["identities"]
+    assert [(one["identity_id"], one["label"]) for one in people] == [
+        ("John-Smith", "John Smith"),
+        ("anna", None),
+        ("person-e-107", "person é 107"),
+    ]
+
+
+def test_of_many_pictures_without_a_name_a_few_are_told(
+    server: Server, client: httpx.Client, gallery: str, tmp_path: Path
+) -> None:
+    for number in range(9):
+        (tmp_path / f"-1_c{number}.jpg").write_bytes(CROPS[0].jpeg)
+    (tmp_path / "0002_c1.jpg").write_bytes(CROPS[0].jpeg)
+
+    result = call("enroll", tmp_path, server, gallery, "--json")
+
+    warnings = result.stderr.splitlines()
+    assert (result.exit_code, len(warnings), len(json.loads(result.stdout)["skipped"])) == (0, 6, 9)
+    assert warnings[-1].startswith("warning: 4 others")
+
+
+def test_nothing_is_sent_where_two_people_would_be_one(
+    server: Server, client: httpx.Client, gallery: str, tmp_path: Path
+) -> None:
+    for name in ("Ann", "Bo B", "Bo-B"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").write_bytes(CROPS[0].jpeg)
+
+    result = call("enroll", tmp_path, server, gallery)
+
+    assert result.exit_code == 1
+    assert "'Bo B' and 'Bo-B' would both be enrolled as 'Bo-B'" in result.stderr
+    assert client.get(f"/v1/galleries/{gallery}").json()["version"] == 0
+
+
+def test_a_gallery_is_made_when_that_is_asked_for(server: Server, client: httpx.Client, tmp_path: Path) -> None:
+    (tmp_path / "0001_c1.jpg").write_bytes(CROPS[0].jpeg)
+    name = f"g-{uuid.uuid4().hex}"
+
+    without = call("enroll", tmp_path, server, name)
+    made, again = (call("enroll", tmp_path, server, name, "--create") for _ in range(2))
+    misnamed = call("enroll", tmp_path, server, "my gallery", "--create")
+
+    assert (without.exit_code, "--create" in without.stderr) == (1, True)
+    assert (made.exit_code, again.exit_code) == (0, 0)
+    assert "1 shots created" in made.stdout
+    assert client.get(f"/v1/galleries/{name}").json()["shots"] == 1
+    assert misnamed.exit_code == 1
+    assert "beginning with a letter or digit" in misnamed.stderr
 
 
 def test_names_like_market_s_say_person_and_camera(server: Server, gallery: str, tmp_path: Path) -> None:

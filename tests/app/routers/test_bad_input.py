@@ -60,6 +60,24 @@ def test_bad_input_gets_a_problem_that_names_the_field(
     assert problem.get("field") == field
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("PUT", "/v1/galleries/default/identities/John%20Smith", {}, "identity"),
+        ("GET", "/v1/galleries/caf%C3%A9", None, "gallery"),
+        ("POST", "/v1/galleries", {"name": "_hall"}, "name"),
+        ("POST", "/v1/galleries", {"name": "x" * 129}, "name"),
+    ],
+)
+def test_a_name_that_cannot_be_is_told_in_plain_words(
+    client: httpx.Client, method: str, path: str, body: dict[str, str] | None, field: str
+) -> None:
+    response = client.request(method, path, json=body)
+
+    rule = "1 to 128 of the letters a to z and A to Z, digits and . _ @ : -, beginning with a letter or digit"
+    assert (response.status_code, response.json()["detail"]) == (422, f"{field}: must be {rule}")
+
+
 def test_a_limit_is_named_with_its_value(client: httpx.Client) -> None:
     problem = client.post(URL, files={"image": NOISE}).json()
 

@@ -271,6 +271,46 @@ def test_labelled_pairs_calibrate_too_if_there_are_enough(client: httpx.Client, 
     assert few.json()["type"] == "/problems/too-few-comparisons"
 
 
+def test_pairs_and_people_that_nobody_could_tell_apart_are_no_calibration(client: httpx.Client, gallery: str) -> None:
+    dim = client.get(gallery).json()["embedding_dim"]
+    lines = clusters(12, 6, dim, seed=0)
+    # Everybody has one shot of everybody else, and two of nobody.
+    mixed = [line | {"identity_id": f"q{at % 6}", "camera": "c1"} for at, line in enumerate(lines)]
+    send(client, gallery, mixed).raise_for_status()
+    pairs = [{"similarity": 0.1 + 0.8 * (at % 10 != 0), "same": at % 10 == 0} for at in range(500)]
+
+    by_pairs = client.post(f"{gallery}/calibration", json={"pairs": pairs}).json()
+    by_shots = client.post(f"{gallery}/calibration").json()
+
+    assert (by_pairs["status"], by_pairs["type"]) == (422, "/problems/indistinct-people")
+    assert (by_pairs["field"], by_pairs["limit"]) == ("pairs", 0.5)
+    assert "equal error rate is 1.00" in by_pairs["detail"]
+    assert by_shots["type"] == "/problems/indistinct-people"
+    assert client.get(f"{gallery}/calibration").json()["source"] == "checkpoint"
+
+
+def test_a_calibration_is_stale_once_its_shots_are_replaced_by_as_many_others(
+    client: httpx.Client, gallery: str
+) -> None:
+    dim = client.get(gallery).json()["embedding_dim"]
+    lines = clusters(12, 6, dim, seed=0)
+    send(client, gallery, lines).raise_for_status()
+    fitted = client.post(f"{gallery}/calibration").raise_for_status().json()
+
+    for person in range(6):
+        client.delete(f"{gallery}/identities/p{person}").raise_for_status()
+    others = [line | {"identity_id": f"q{line['identity_id']}"} for line in clusters(6, 6, dim, seed=1)]
+    send(client, gallery, others).raise_for_status()
+    later = client.get(f"{gallery}/calibration").json()
+    query = {"gallery": gallery.rpartition("/")[2], "embedding": lines[-1]["embedding"]}
+    answer = client.post("/v1/reid/query", json=query).json()
+
+    assert (fitted["shots_new"], fitted["shots_gone"], fitted["stale"], fitted["stale_since"]) == (0, 0, False, None)
+    assert (later["shots_new"], later["shots_gone"], later["stale"]) == (36, 36, True)
+    assert fitted["fitted_at"] <= later["stale_since"]
+    assert answer["calibration"] == {"source": "gallery", "stale": True, "stale_since": later["stale_since"]}
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -295,7 +335,7 @@ def test_pairs_that_are_none_are_refused(
 
 
 def test_others_are_answered_while_many_pairs_are_read(client: httpx.Client, gallery: str) -> None:
-    pairs = [{"similarity": at / 200_000, "same": at % 2 == 0} for at in range(200_000)]
+    pairs = [{"similarity": at / 200_000, "same": at >= 100_000} for at in range(200_000)]
     with ThreadPoolExecutor(1) as thread:
         fitting = thread.submit(client.post, f"{gallery}/calibration", json={"pairs": pairs})
         answered = 0
@@ -325,6 +365,6 @@ def test_filters_are_json_and_leave_out_what_they_name(client: httpx.Client, gal
     assert shots("{}") == [2]
     assert shots('{"camera": "c1"}') == shots('{"exclude_camera": ["c2"]}') == shots('{"taken_from": 5}') == [1]
     assert shots('{"metadata": {"door": 3}, "taken_before": 9}') == []
-    for bad in ("[1", '{"camara": "c1"}', '{"taken_from": "x"}'):
+    for bad in ("[1", '{"camara": "c1"}', '{"taken_from": "x"}', '{"taken_from": 9, "taken_before": 5}'):
         response = client.post("/v1/reid/query", files={"image": JPEGS[0]}, data={"gallery": name, "filter": bad})
         assert (response.status_code, response.json()["field"]) == (422, "filter")
