@@ -6,7 +6,7 @@ where the closest strangers begin: a straight line would be drawn by the many wh
 of the few who are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ LEAST_HIGHEST = 5
 LEAST_STRANGERS = 100
 LEAST_GENUINE = 10
 LEAST_IMPOSTOR = 100
+CHANCE = 0.5
 QUANTILES = np.linspace(0, 1, 41)
 
 
@@ -70,6 +71,11 @@ class Calibration:
         """A similarity to an identity, discounted for how many shots it is the best of."""
         return 1 - (1 - similarity) * float(shots**self.discount)
 
+    def evidence_of_each(self, similarities: Sequence[float], shots: Sequence[int]) -> Floats:
+        """(K,) `evidence` of K identities."""
+        found: Floats = 1 - (1 - np.array(similarities)) * np.array(shots, np.float64) ** self.discount
+        return found
+
     def similarity(self, evidence: float, shots: int) -> float:
         """The similarity that this evidence was, at most 1."""
         return min(1.0, 1 - (1 - evidence) / float(shots**self.discount))
@@ -83,17 +89,20 @@ class Calibration:
         """That it is the same person, if as many pairs show one person as two."""
         return float(_sigmoid(self.log_odds(np.array([evidence])))[0])
 
-    def probabilities(self, evidence: Floats, identities: int) -> Floats:
-        """(K,) that each of the K best identities of a gallery is the person; the rest is that none is.
+    def probabilities(self, evidence: Floats, identities: int, judged: int) -> Floats:
+        """(K,) that each of K identities of a gallery is the person.
 
-        Everyone is as likely as any other to be the person beforehand, all of them together `ENROLLED`. Those who are
-        not among the best count as if they came with the weakest evidence of those who are, or with none.
+        Everyone is as likely as any other to be the person beforehand, all of them together `ENROLLED`. The first
+        `judged`, the best, are judged by their evidence; everyone else, whether among the K or not, counts as if they
+        came with the weakest evidence of these, or with none. What the judged leave is that the person is nobody of
+        them.
         """
         if not len(evidence):
             return np.empty(0)
         ratios = np.exp(self.log_odds(evidence)) * ENROLLED / identities
-        others = (identities - len(evidence)) * min(ratios.min(), ENROLLED / identities)
-        shares: Floats = ratios / (1 - ENROLLED + ratios.sum() + others)
+        other = min(ratios[:judged].min(), ENROLLED / identities)
+        ratios[judged:] = np.minimum(ratios[judged:], other)
+        shares: Floats = ratios / (1 - ENROLLED + ratios[:judged].sum() + (identities - judged) * other)
         return shares
 
     def false_match_rate(self, evidence: float) -> float:
@@ -110,13 +119,14 @@ class Calibration:
     def fpir(self, evidence: float, identities: int) -> float:
         """False positive identification rate: how often somebody in a gallery of this size reaches this for a stranger.
 
-        Each tail says how often at most; the least of that holds.
+        An estimate from the strangers it was fitted on, made to err on the side of too many: each tail's is too large
+        rather than too small, so the least of them is taken.
         """
         pairs = independent(self.false_match_rate(evidence), identities)
         return min(pairs, *(tail.fpir(evidence, identities) for tail in self.tails))
 
     def threshold(self, target_fpir: float, identities: int) -> float:
-        """The evidence at which `fpir` is at most the target.
+        """The least evidence at which `fpir` is no more than the target.
 
         Raises:
             ValueError: the target is not between 0 and 1.
@@ -164,10 +174,15 @@ class Comparisons:
         return cls(similarities, np.ones(len(numbers)), genuine, numbers, numbers, numbers + len(numbers), 0)
 
 
+class IndistinctPeopleError(ValueError):
+    """Comparisons of one person are no more similar than those of two: nothing can be told by them."""
+
+
 def fit_calibration(comparisons: Comparisons, fitted_on: str) -> Calibration:
     """Fit a calibration: a logistic regression that counts same and different people alike, and tails of strangers.
 
     Raises:
+        IndistinctPeopleError: the same people are no more similar than different ones.
         ValueError: there are too few comparisons of same or of different people.
     """
     genuine = comparisons.genuine
@@ -179,6 +194,12 @@ def fit_calibration(comparisons: Comparisons, fitted_on: str) -> Calibration:
         )
     discount = _discount(comparisons)
     evidence = 1 - (1 - comparisons.similarities) * comparisons.shots**discount
+    equal_error_rate = _equal_error_rate(evidence[genuine], evidence[~genuine])
+    if equal_error_rate >= CHANCE:
+        raise IndistinctPeopleError(
+            f"comparisons of one person are no more similar than those of two: the equal error rate is"
+            f" {equal_error_rate:.2f}, and has to be below {CHANCE}"
+        )
     bend = float(np.quantile(evidence[~genuine], 1 - BEND_SHARE))
     slope, tail_slope, intercept = _logistic(np.stack([evidence, np.maximum(evidence - bend, 0)], 1), genuine)
     # A higher similarity never speaks against.
@@ -192,7 +213,7 @@ def fit_calibration(comparisons: Comparisons, fitted_on: str) -> Calibration:
         _tails(comparisons, evidence),
         _quantiles(evidence[genuine]),
         _quantiles(evidence[~genuine]),
-        _equal_error_rate(evidence[genuine], evidence[~genuine]),
+        equal_error_rate,
         *counts,
         comparisons.identities,
         fitted_on,

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 BINS = 10
+# Among so many a query's probabilities are shared.
 RANKED = 10
 TARGETS = (0.001, 0.01, 0.1)
 RESAMPLED = 1000
@@ -64,7 +65,12 @@ class Rates:
 
 
 def search_half(
-    query: People, gallery: People, calibration: Calibration | None, seed: int, shots: int | None = None
+    query: People,
+    gallery: People,
+    calibration: Calibration | None,
+    seed: int,
+    shots: int | None = None,
+    same_camera: bool = False,
 ) -> Searches:
     """Enrol half of the people, drawn by chance, and look for everybody.
 
@@ -76,6 +82,7 @@ def search_half(
         calibration: of the checkpoint; None fits one on the shots that are enrolled.
         seed: of the draw.
         shots: to enrol of each at most, drawn by chance; all if not given.
+        same_camera: leave no shots out.
 
     Raises:
         ValueError: there are too few shots to fit a calibration.
@@ -90,8 +97,9 @@ def search_half(
         compared = compare_people(enrolled.embeddings, enrolled.identities, enrolled.cameras)
         calibration = fit_calibration(compared, "the gallery's own shots")
     similarities = query.embeddings @ enrolled.embeddings.T
-    known = query.identities[:, None] == enrolled.identities
-    similarities[known & (query.cameras[:, None] == enrolled.cameras)] = -np.inf
+    if not same_camera:
+        known = query.identities[:, None] == enrolled.identities
+        similarities[known & (query.cameras[:, None] == enrolled.cameras)] = -np.inf
     best = np.stack([similarities[:, enrolled.identities == name].max(axis=1) for name in chosen], axis=1)
     counts = np.stack(
         [np.isfinite(similarities[:, enrolled.identities == name]).sum(axis=1) for name in chosen], axis=1
@@ -124,7 +132,8 @@ def _some(people: People, shots: int, rng: np.random.Generator) -> People:
 def _search(best: NDArray[np.floating], counts: Ids, calibration: Calibration) -> tuple[int, float, float]:
     order = [int(place) for place in np.argsort(-best, kind="stable") if np.isfinite(best[place])]
     evidence = np.array([calibration.evidence(float(best[p]), int(counts[p])) for p in order[:RANKED]])
-    return order[0], float(evidence[0]), float(calibration.probabilities(evidence, len(order))[0])
+    probabilities = calibration.probabilities(evidence, len(order), len(evidence))
+    return order[0], float(evidence[0]), float(probabilities[0])
 
 
 def joined(searches: Sequence[Searches]) -> Searches:

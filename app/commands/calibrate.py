@@ -40,7 +40,7 @@ def calibrate(
         embeddings = embed(network, people, checkpoint.preprocessing.flip)
         calibration = fit_default_calibration(embeddings, people, who)
         if calibration is None:
-            raise ValueError("there are too few people in these data to fit a calibration")
+            raise ValueError("these data fit no calibration: there are too few people, or nothing tells them apart")
         write_entry(chosen_folder(weights_dir), replace(checkpoint, calibration=calibration))
     except (CheckpointError, ValueError, OSError) as error:
         fail(str(error))

@@ -67,7 +67,7 @@ async def _run(crops: Sequence[Sample], sheet: Path, identities: int, queries: i
                     story.pictures[shot.shot_id] = (crop.identity, crop.jpeg)
                 shots += len(enrolled)
             say(f"enrolled {len(people)} people, {shots} shots; model {runtime.reid.checkpoint.name}")
-            say("decision: match where at most one stranger in a hundred would find somebody as alike; else unknown\n")
+            say("decision: match from a similarity that one stranger in a hundred should reach; else unknown\n")
             say(f"{'query':12} {'camera':7} {'rank':>4} {'identity':12} {'similarity':>10} {'shots':>6}  decision")
             shown = set(people[:: max(1, len(people) // queries)][:queries])
             for person in people:

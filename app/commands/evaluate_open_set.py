@@ -21,6 +21,9 @@ def open_set(
     weights_dir: WeightsDir = None,
     draws: Annotated[int, typer.Option(min=1, help="How often half of the people are drawn.")] = 10,
     shots: Annotated[int | None, typer.Option(min=1, help="Shots to enrol of each person; all if not given.")] = None,
+    same_camera: Annotated[
+        bool, typer.Option("--same-camera", help="Search shots of the query's own camera too; the protocol does not.")
+    ] = False,
     own: Annotated[bool, typer.Option("--own", help="Calibrate each gallery on its own shots, as POST does.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for an SVG of the rates and one of probabilities.")] = None,
     device: Device = "auto",
@@ -49,13 +52,16 @@ def open_set(
         for test in tests:
             query, gallery = _people(test, lambda crops, title: embed_crops(embedder, crops, title))
             basis = None if own else calibration
-            found[test.name] = joined([search_half(query, gallery, basis, seed, shots) for seed in range(draws)])
+            found[test.name] = joined(
+                [search_half(query, gallery, basis, seed, shots, same_camera) for seed in range(draws)]
+            )
             rows[test.name] = open_set_figures(found[test.name])
     except (CheckpointError, ValueError, OSError) as error:
         fail(str(error))
     enrolled = "half of the people" if shots is None else f"{shots} shots of half of the people"
     whose = "each gallery's own" if own else "the checkpoint's"
-    title = f"{model}: {enrolled} enrolled, {draws} draws, cosine similarity, {whose} calibration"
+    cameras = "all cameras" if same_camera else "other cameras than the query's"
+    title = f"{model}: {enrolled} enrolled, {draws} draws, {cameras}, cosine similarity, {whose} calibration"
     say_table(title, rows, as_json)
     if plots is not None:
         _plot(found, plots)

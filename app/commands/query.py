@@ -22,7 +22,8 @@ def query(
     aggregate: Annotated[Literal["mean", "best", "quality"], typer.Option(help="How the crops are fused.")] = "mean",
     rerank: Annotated[Literal["k_reciprocal"] | None, typer.Option(help="Order again by shared neighbours.")] = None,
     target_fpir: Annotated[
-        float | None, typer.Option(help="How often a stranger may be taken for somebody.", show_default="0.01")
+        float | None,
+        typer.Option(help="Rate of strangers taken for somebody to set the threshold for.", show_default="0.01"),
     ] = None,
     filter_: Annotated[str | None, typer.Option("--filter", help='JSON, for example {"camera": "c2"}.')] = None,
     key: Key = "",

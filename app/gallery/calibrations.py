@@ -1,10 +1,13 @@
-"""What was fitted on a gallery's own shots. Functions here run within the caller's transaction, but the last one."""
+"""What was fitted on a gallery's own shots, and whether it still is what they are.
 
-from dataclasses import dataclass
+Functions that take a connection run within the caller's transaction.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from app.gallery.changes import GalleryRow, Keys
 from app.gallery.domain import Embeddings
@@ -14,6 +17,27 @@ from app.gallery.view import View
 
 SAMPLED_SHOTS = 2000
 NO_CAMERA = -1
+STALE_AFTER = 0.2
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A gallery at one version, so far as it has to be remembered to tell what is new since.
+
+    Attributes:
+        shots: how many it had.
+        last_shot: the largest of their keys, 0 if it had none; later ones are larger.
+    """
+
+    gallery_version: int
+    shots: int
+    last_shot: int
+
+    @classmethod
+    def of(cls, view: View) -> "Moment":
+        """The gallery as it is in a view."""
+        keys = view.roster.keys.rows
+        return cls(view.index.version, len(view.index), int(keys[-1]) if len(keys) else 0)
 
 
 @dataclass(frozen=True)
@@ -22,15 +46,43 @@ class StoredCalibration:
 
     Attributes:
         report: a JSON object.
-        gallery_version: of the shots that it was fitted on.
-        shots: how many the gallery had then.
+        gallery_version, shots, last_shot: the moment of the shots that it was fitted on.
         fitted_at: in seconds since 1970.
+        stale_since: when so many shots had come or gone that it should be fitted again; None if it should not.
     """
 
     report: dict[str, Any]
     gallery_version: int
     shots: int
+    last_shot: int
     fitted_at: float
+    stale_since: float | None = None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a gallery's shots differ from those that its calibration was fitted on.
+
+    A shot that was given to somebody else is gone and new. One that came and went since is neither.
+
+    Attributes:
+        new: how many were enrolled since, and are there.
+        gone: how many of those of then are there no longer.
+        is_large: together they are more than a fifth of those of then.
+    """
+
+    new: int
+    gone: int
+    is_large: bool
+
+    @classmethod
+    def between(cls, stored: StoredCalibration, view: View) -> "Drift":
+        """From the shots that a calibration was fitted on to those of a view."""
+        roster = view.roster
+        known = int(roster.keys.rows.searchsorted(stored.last_shot, "right"))
+        kept = known - int(np.count_nonzero(roster.erased <= stored.last_shot))
+        new, gone = len(view.index) - kept, stored.shots - kept
+        return cls(new, gone, new + gone > STALE_AFTER * stored.shots)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +93,13 @@ class ShotSample:
         embeddings: (N, D).
         identities: (N,) whose they are.
         cameras: (N,) a number for each camera; `NO_CAMERA` where nobody said which.
-        gallery_version: at which they were there.
+        moment: when they were there.
     """
 
     embeddings: Embeddings
     identities: Keys
     cameras: Keys
-    gallery_version: int
+    moment: Moment
 
 
 def read_calibration(connection: Connection, gallery: GalleryRow) -> StoredCalibration | None:
@@ -64,9 +116,18 @@ def write_calibration(connection: Connection, gallery: GalleryRow, calibration: 
     connection.execute(insert(calibrations).values(gallery_key=gallery.key, **vars(calibration)))
 
 
-def erase_calibration(connection: Connection, gallery: GalleryRow) -> None:
-    """Forget the gallery's calibration, if it has one."""
-    connection.execute(delete(calibrations).where(calibrations.c.gallery_key == gallery.key))
+def write_staleness(
+    connection: Connection, gallery: GalleryRow, stored: StoredCalibration, since: float | None
+) -> StoredCalibration:
+    """Keep with a calibration since when it is stale; returns it."""
+    mine = update(calibrations).where(calibrations.c.gallery_key == gallery.key)
+    connection.execute(mine.values(stale_since=since))
+    return replace(stored, stale_since=since)
+
+
+def erase_calibration(connection: Connection, gallery: GalleryRow) -> bool:
+    """Forget the gallery's calibration; whether it had one."""
+    return bool(connection.execute(delete(calibrations).where(calibrations.c.gallery_key == gallery.key)).rowcount)
 
 
 def sample_shots(view: View, seed: int) -> ShotSample:
@@ -85,5 +146,5 @@ def sample_shots(view: View, seed: int) -> ShotSample:
         view.index.embeddings(keys),
         roster.owners_of(keys),
         np.array([numbers[name] for name in cameras], np.int64),
-        view.index.version,
+        Moment.of(view),
     )

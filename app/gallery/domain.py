@@ -115,11 +115,16 @@ class EnrolledShot:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What became of the crops of one call, in their order."""
+    """What became of the crops of one call, in their order.
+
+    Attributes:
+        notes: JSON objects of the caller's, kept with the answer where it is kept.
+    """
 
     identity_id: str
     shots: Sequence[EnrolledShot]
     gallery_version: int
+    notes: Sequence[Metadata] = ()
 
 
 @dataclass(frozen=True)
@@ -202,16 +207,31 @@ class RankedIdentity:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """Those among whom probabilities are shared: the first of a ranking, the same ones whatever its limit.
+
+    Attributes:
+        similarities: as `RankedIdentity` has them.
+        shots: how many of each one's shots were searched.
+    """
+
+    similarities: list[float]
+    shots: list[int]
+
+
+@dataclass(frozen=True)
 class Ranking:
     """The identities that fit best, best first, as the gallery was at one version.
 
     Attributes:
         searched: identities with shots that were searched, of which these are the best.
+        judged: the best of them, listed or not, in the same order.
     """
 
     identities: list[RankedIdentity]
     gallery_version: int
     searched: int
+    judged: Judged
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a search has seen of its candidates: every shot of theirs beside every crop of the query."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -100,6 +101,15 @@ def gather(
 def searched_shots(roster: Roster, member: Member, taken: Taken | None) -> Keys:
     """Those of an identity's shots that are searched."""
     return member.shots if taken is None else member.shots[taken.mask[roster.places(member.shots)]]
+
+
+def shots_searched(roster: Roster, members: Sequence[Member], taken: Taken | None) -> Keys:
+    """(M,) how many of each identity's shots are searched, of identities that have some."""
+    counts: Keys = np.array([len(member.shots) for member in members], np.int64)
+    if taken is None or not len(counts):
+        return counts
+    mine = taken.mask[roster.places(np.concatenate([member.shots for member in members]))]
+    return np.add.reduceat(mine, np.cumsum(counts) - counts, dtype=np.int64)
 
 
 def fused(similarities: Similarities, search: Search) -> Scores:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gallery.calibrations import ShotSample, StoredCalibration, sample_shots
+from app.gallery.calibrations import Drift, Moment, ShotSample, StoredCalibration, sample_shots
 from app.gallery.changes import GalleryRow, Outcome, swapped
 from app.gallery.checks import check_checkpoint, check_metadata, checked_embeddings
 from app.gallery.database import Database, DirectoryLock
@@ -33,6 +33,7 @@ from app.gallery.domain import (
 from app.gallery.enrolment import EnrolmentRequest
 from app.gallery.errors import UnknownGallery, VersionNotReached
 from app.gallery.exporting import IdentityExport
+from app.gallery.idempotency import Once
 from app.gallery.index import IndexBuilder
 from app.gallery.indexes import Indexes
 from app.gallery.live import LiveGallery
@@ -40,6 +41,7 @@ from app.gallery.records import Records
 from app.gallery.sizing import DEFAULT_OPTIONS, IndexOptions
 from app.gallery.stats import GalleryStats
 from app.gallery.trail import Trail
+from app.gallery.workspace import remove_leftovers
 
 DATABASE_FILE = "gallery.sqlite3"
 
@@ -84,8 +86,8 @@ class GalleryStore:
             clock: seconds since 1970.
 
         Raises:
-            DamagedShot: a stored embedding does not fit its checksum.
-            StorageFailure: the database cannot be used, or another process uses the directory.
+            DamagedShot: a stored embedding is missing, or does not fit its checksum.
+            StorageFailure: the database cannot be used or has lost changes, or another process uses the directory.
             ValueError: neither `data_dir` nor `url` is given.
         """
         if url is None and data_dir is None:
@@ -93,8 +95,7 @@ class GalleryStore:
         with ExitStack() as resources:
             if data_dir is not None:
                 resources.enter_context(closing(DirectoryLock(data_dir)))
-                if url is None:
-                    (data_dir / DATABASE_FILE).touch(mode=0o600)
+                remove_leftovers(data_dir)
             database = resources.enter_context(closing(Database(url or f"sqlite:///{data_dir}/{DATABASE_FILE}")))
             indexes = Indexes(index_options, data_dir, clock)
             resources.callback(indexes.close)
@@ -185,6 +186,15 @@ class GalleryStore:
         self._records.scrub()
         return receipt
 
+    def recall(self, gallery: str, identity_id: str, once: Once) -> Enrolment | None:
+        """What `enrol` answered when it was given the same `once` before; None if it was not, or enrolled nothing.
+
+        Raises:
+            IdempotencyConflict: the key was used for another enrolment.
+            IdempotencyKeySpent: what it enrolled was erased since, or moved to another gallery.
+        """
+        return self._records.recall(self._named(gallery).view.gallery, identity_id, once)
+
     def enrol(
         self,
         gallery: str,
@@ -192,7 +202,8 @@ class GalleryStore:
         shots: Sequence[NewShot],
         checkpoint: str,
         label: str | None = None,
-        idempotency_key: str | None = None,
+        once: Once | None = None,
+        notes: Sequence[Metadata] = (),
     ) -> Enrolment:
         """Add shots of one person, and the person if new.
 
@@ -205,12 +216,14 @@ class GalleryStore:
             shots: one or more.
             checkpoint: sha256 of the weights that computed the embeddings.
             label: of the identity; None leaves it as it is.
-            idempotency_key: for a day, the same call with the same key is done once and answered the same.
+            once: how the call is known again; for a day it is done once and answered the same.
+            notes: JSON objects that belong to the answer.
 
         Raises:
             CheckpointMismatch: the gallery is of another network.
             DimensionMismatch: so it seems from the embeddings.
             IdempotencyConflict: the key was used for another enrolment.
+            IdempotencyKeySpent: what it enrolled was erased since, or moved to another gallery.
             InvalidEmbedding: an embedding is not finite or not of unit length.
             InvalidMetadata: a shot's metadata is not JSON.
             ValueError: there are no shots.
@@ -221,7 +234,7 @@ class GalleryStore:
         row = live.view.gallery
         check_checkpoint(row, checkpoint)
         embeddings = checked_embeddings(row, [shot.embedding for shot in shots])
-        request = EnrolmentRequest(identity_id, shots, embeddings, label, idempotency_key)
+        request = EnrolmentRequest(identity_id, shots, embeddings, label, once, notes)
         return live.write(partial(self._records.enrol, request=request))
 
     def put_identity(self, gallery: str, identity_id: str, label: str | None, metadata: Metadata) -> Identity:
@@ -310,17 +323,23 @@ class GalleryStore:
         """What was fitted on the gallery itself, if anything was."""
         return self._named(gallery).calibration
 
-    def calibrate(self, gallery: str, report: dict[str, Any], version: int) -> StoredCalibration:
-        """Keep what was fitted on the gallery as it was at a version, instead of what was kept before."""
-        live = self._named(gallery)
-        live.calibration = self._records.write_calibration(live.view.gallery, report, version, len(live.view.index))
-        return live.calibration
+    def calibrate(self, gallery: str, report: dict[str, Any], moment: Moment) -> None:
+        """Keep what was fitted on the gallery as it was at a moment, instead of what was kept before."""
+        self._named(gallery).calibrate(report, moment)
 
     def forget_calibration(self, gallery: str) -> None:
         """Go back to what the checkpoint comes with."""
+        self._named(gallery).forget_calibration()
+
+    def moment(self, gallery: str) -> Moment:
+        """The gallery as it is now, to be told apart from later ones."""
+        return Moment.of(self._named(gallery).view)
+
+    def drift(self, gallery: str) -> Drift | None:
+        """How the gallery has changed since its calibration was fitted, if it has one."""
         live = self._named(gallery)
-        self._records.erase_calibration(live.view.gallery)
-        live.calibration = None
+        stored = live.calibration
+        return None if stored is None else Drift.between(stored, live.view)
 
     def sample(self, gallery: str, seed: int = 0) -> ShotSample:
         """Some of the gallery's people with their shots, to fit a calibration on."""
@@ -334,7 +353,7 @@ class GalleryStore:
         """All that is kept about one identity, which is entered in the audit trail.
 
         Raises:
-            DamagedShot: a stored embedding does not fit its checksum.
+            DamagedShot: a stored embedding is missing, or does not fit its checksum.
             UnknownIdentity: there is no such identity.
         """
         exported = self._records.export(self._named(gallery).view.gallery, identity_id)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import reduce
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from app.gallery.calibrations import Drift, Moment
 from app.gallery.changes import Change, GalleryRow, Outcome
 from app.gallery.errors import StorageFailure
 from app.gallery.index import IndexBuilder, OutOfStep, Stopped
@@ -27,6 +28,9 @@ class LiveGallery:
     Readers take `view` and keep it as long as they like. Writers take turns: each commits, then publishes the view
     that follows, then returns.
 
+    Attributes:
+        calibration: what was fitted on the gallery itself, if anything was.
+
     Args:
         gallery: its record.
         records: where it is kept.
@@ -44,6 +48,7 @@ class LiveGallery:
         self._in_doubt = False
         self._view = self._rebuilt()
         self.calibration = records.calibration(gallery)
+        self._see_whether_stale()
         self._compact_if_wanted()
 
     @property
@@ -70,13 +75,36 @@ class LiveGallery:
                 raise
             if outcome.change is not None:
                 self._publish(outcome.change)
+                self._see_whether_stale()
             return outcome.answer
+
+    def calibrate(self, report: dict[str, Any], moment: Moment) -> None:
+        """Keep what was fitted on the gallery of a moment, instead of what was kept before."""
+        with self._writing:
+            self.calibration = self._records.write_calibration(self._gallery, report, moment)
+            self._see_whether_stale()
+
+    def forget_calibration(self) -> None:
+        """Go back to what the checkpoint comes with."""
+        with self._writing:
+            self._records.erase_calibration(self._gallery)
+            self.calibration = None
 
     def _catch_up(self) -> None:
         """Show what was committed although its caller was told of a failure."""
         if self._records.version(self._gallery) != self._view.index.version:
             self._view = self._rebuilt()
         self._in_doubt = False
+
+    def _see_whether_stale(self) -> None:
+        stored = self.calibration
+        if stored is None:
+            return
+        is_stale = Drift.between(stored, self._view).is_large
+        if is_stale != (stored.stale_since is not None):
+            # What could not be written is seen again at the next change.
+            with suppress(StorageFailure):
+                self.calibration = self._records.write_staleness(self._gallery, stored, is_stale)
 
     def _publish(self, change: Change) -> None:
         try:

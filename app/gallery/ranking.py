@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from app.gallery.changes import Keys
-from app.gallery.domain import Embeddings, RankedIdentity, Ranking, Search
-from app.gallery.evidence import Evidence, Scores, best_shot, fused, gather, searched_shots
+from app.gallery.domain import Embeddings, Judged, RankedIdentity, Ranking, Search
+from app.gallery.evidence import Evidence, Scores, best_shot, fused, gather, shots_searched
 from app.gallery.filters import Taken, take
 from app.gallery.index import Neighbours, Similarities, VectorIndex
 from app.gallery.reranking import k_reciprocal_distances
@@ -17,6 +17,8 @@ LEAST_REACH = 64
 REACH_GROWTH = 16
 # So many shots are compared one by one faster than an index finds them among those that a filter leaves out.
 EXACT_BELOW = 10_000
+# More would cost a search more, and whoever comes after them hardly counts.
+JUDGED_IDENTITIES = 10
 RERANKED_IDENTITIES = 50
 RERANKED_SHOTS_EACH = 8
 
@@ -38,7 +40,8 @@ def rank(index: VectorIndex, roster: Roster, queries: Embeddings, search: Search
         Best first; of equal ones, the smaller identity id.
     """
     taken = None if search.filter.takes_all else take(roster, search.filter)
-    wanted = max(search.limit, RERANKED_IDENTITIES) if search.rerank else search.limit
+    judged = RERANKED_IDENTITIES if search.rerank else JUDGED_IDENTITIES
+    wanted = max(search.limit, judged)
     evidence, scores = _candidates(index, roster, queries, search, taken, wanted)
     rows = _best_rows(evidence, scores, wanted)
     distances: dict[int, float] = {}
@@ -46,19 +49,21 @@ def rank(index: VectorIndex, roster: Roster, queries: Embeddings, search: Search
         distances = _distances(index, roster, queries, evidence, rows[:RERANKED_IDENTITIES])
         # Sorting is stable, so what is not re-ranked follows as it was.
         rows.sort(key=lambda row: distances.get(row, np.inf))
+    shots = shots_searched(roster, [evidence.members[row] for row in rows], taken)
     identities = [
         RankedIdentity(
             rank=rank,
             identity_id=evidence.members[row].identity_id,
             label=evidence.members[row].label,
             similarity=float(scores[row]),
-            shots=len(searched_shots(roster, evidence.members[row], taken)),
+            shots=count,
             best_shot=best_shot(evidence, roster, row),
             reranked_distance=distances.get(row),
         )
-        for rank, row in enumerate(rows[: search.limit], start=1)
+        for rank, (row, count) in enumerate(zip(rows[: search.limit], shots.tolist(), strict=False), start=1)
     ]
-    return Ranking(identities, index.version, len(roster.members) if taken is None else taken.identities)
+    searched = len(roster.members) if taken is None else taken.identities
+    return Ranking(identities, index.version, searched, _judged(scores[rows], shots, judged))
 
 
 def _candidates(
@@ -116,10 +121,18 @@ def _nearest(index: VectorIndex, roster: Roster, queries: Embeddings, reach: int
 
 
 def _best_rows(evidence: Evidence, scores: Scores, count: int) -> list[int]:
+    """The best so many, and those that are as good as the last of them."""
     enough = np.partition(scores, -count)[-count] if len(scores) > count else -np.inf
     rows: list[int] = np.flatnonzero(scores >= enough).tolist()
     rows.sort(key=lambda row: (-scores[row], evidence.members[row].identity_id))
-    return rows[:count]
+    return rows
+
+
+def _judged(similarities: Scores, shots: Keys, count: int) -> Judged:
+    """The best so many, and those that are as good as the last of them: ids must not decide who is among them."""
+    least = np.partition(similarities, -count)[-count] if len(similarities) > count else -np.inf
+    best = np.count_nonzero(similarities >= least)
+    return Judged(similarities[:best].tolist(), shots[:best].tolist())
 
 
 def _distances(

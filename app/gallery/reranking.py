@@ -25,9 +25,11 @@ def k_reciprocal_distances(queries: Embeddings, shots: Embeddings) -> Matrix:
     """
     rows = np.concatenate([queries, shots])
     distances = np.maximum(2 - 2 * (rows @ rows.T), 0).astype(np.float32)
+    # Everyone is their own nearest, even among more doubles than a neighbourhood holds.
+    np.fill_diagonal(distances, -1)
+    nearest = np.argsort(distances, axis=1, kind="stable")
     np.fill_diagonal(distances, 0)
     scaled = distances / np.maximum(distances.max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    nearest = np.argsort(distances, axis=1, kind="stable")
     weights = np.where(_neighbourhoods(nearest), np.exp(-scaled), np.float32(0))
     weights /= weights.sum(axis=1, keepdims=True)
     weights = weights[nearest[:, :AVERAGED]].mean(axis=1)

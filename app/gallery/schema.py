@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # Order and equality by code point on every database, as in Python.
 _Text = String().with_variant(String(collation="C"), "postgresql")
@@ -105,17 +105,20 @@ calibrations = Table(
     Column("report", JSON, nullable=False),
     Column("gallery_version", BigInteger, nullable=False),
     Column("shots", BigInteger, nullable=False),
+    Column("last_shot", BigInteger, nullable=False),
     Column("fitted_at", Float(53), nullable=False),
+    Column("stale_since", Float(53)),
 )
 
+# Clients may write names into their keys. Once the identity is gone nothing is left but the digest.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("gallery_key", ForeignKey(galleries.c.key), primary_key=True),
-    Column("idempotency_key", _Text, primary_key=True),
-    Column("identity_key", ForeignKey(identities.c.key), nullable=False, index=True),
-    Column("fingerprint", _Text, nullable=False),
-    Column("answer", JSON, nullable=False),
+    Column("key_digest", _Text, primary_key=True),
+    Column("identity_key", ForeignKey(identities.c.key), index=True),
+    Column("fingerprint", _Text),
+    Column("answer", JSON(none_as_null=True)),
     Column("created_at", Float(53), nullable=False),
     Index("ix_idempotency_keys_created_at", "created_at"),
 )

@@ -16,6 +16,14 @@ UPGRADES = {
         # They were of another form; galleries go back to the checkpoint's until they are calibrated again.
         "DELETE FROM calibrations",
     ),
+    3: (
+        # Keys were told from each other by other means; what is sent again is found by its pictures.
+        "DROP TABLE idempotency_keys",
+        "ALTER TABLE calibrations ADD COLUMN stale_since DOUBLE PRECISION",
+        "ALTER TABLE calibrations ADD COLUMN last_shot BIGINT DEFAULT 0 NOT NULL",
+        "UPDATE calibrations SET last_shot = (SELECT COALESCE(MAX(shots.key), 0) FROM shots"
+        " WHERE shots.gallery_key = calibrations.gallery_key AND shots.version <= calibrations.gallery_version)",
+    ),
 }
 
 
@@ -25,14 +33,15 @@ def prepare_tables(connection: Connection) -> None:
     Raises:
         StorageFailure: they are of a release that this one does not know.
     """
-    metadata.create_all(connection)
+    schema_versions.create(connection, checkfirst=True)
     found = connection.scalar(select(schema_versions.c.version))
     if found is None:
-        connection.execute(insert(schema_versions).values(version=SCHEMA_VERSION))
-        return
+        found = SCHEMA_VERSION
+        connection.execute(insert(schema_versions).values(version=found))
+    if found > SCHEMA_VERSION:
+        raise StorageFailure(f"the tables are of version {found}; this release knows {SCHEMA_VERSION}")
     for version in range(found, SCHEMA_VERSION):
         for statement in UPGRADES[version]:
             connection.execute(text(statement))
-    if found > SCHEMA_VERSION:
-        raise StorageFailure(f"the tables are of version {found}; this release knows {SCHEMA_VERSION}")
     connection.execute(update(schema_versions).values(version=SCHEMA_VERSION))
+    metadata.create_all(connection)

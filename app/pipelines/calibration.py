@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import NOT_CALIBRATED, TOO_FEW_COMPARISONS, ProblemError
-from app.gallery.calibrations import StoredCalibration
+from app.errors import INDISTINCT_PEOPLE, NOT_CALIBRATED, TOO_FEW_COMPARISONS, ProblemError
+from app.gallery.calibrations import Drift, StoredCalibration
 from app.gallery.errors import CheckpointMismatch
 from app.pipelines.reid import ReidPipeline
-from models.calibration import Calibration, Comparisons, fit_calibration
+from models.calibration import CHANCE, Calibration, Comparisons, IndistinctPeopleError, fit_calibration
 from models.comparisons import compare_people
 
 HISTOGRAM_BINS = 40
@@ -34,8 +34,8 @@ class OperatingPoint:
 
     Attributes:
         threshold: similarity to an identity with one shot.
-        fpir: how often a stranger is taken for somebody.
-        fnir: how often somebody is taken for a stranger.
+        fpir: how often a stranger is taken for somebody, as estimated from those that the calibration was fitted on.
+        fnir: how often somebody is taken for a stranger, likewise.
     """
 
     threshold: float
@@ -55,8 +55,8 @@ class CalibrationReport:
         targets: points at which the rate of false positive identifications is a round number.
         curve: points from the median stranger to a similarity of 1.
         stored: when it was fitted; None for the checkpoint's.
+        drift: how the gallery has changed since; None for the checkpoint's.
         gallery_version: now.
-        stale: the gallery has changed a lot since.
     """
 
     source: Literal["gallery", "checkpoint"]
@@ -66,8 +66,8 @@ class CalibrationReport:
     targets: list[OperatingPoint]
     curve: list[OperatingPoint]
     stored: StoredCalibration | None
+    drift: Drift | None
     gallery_version: int
-    stale: bool
 
 
 def calibrate(reid: ReidPipeline, gallery: str, pairs: Sequence[tuple[float, bool]] | None) -> CalibrationReport:
@@ -81,7 +81,7 @@ def calibrate(reid: ReidPipeline, gallery: str, pairs: Sequence[tuple[float, boo
 
     Raises:
         GalleryError: unknown gallery, or one of another checkpoint.
-        ProblemError: there is too little to fit it on.
+        ProblemError: there is too little to fit it on, or nothing that tells people apart.
     """
     info = reid.store.info(gallery)
     if info.checkpoint != reid.checkpoint.sha256:
@@ -89,17 +89,21 @@ def calibrate(reid: ReidPipeline, gallery: str, pairs: Sequence[tuple[float, boo
     if pairs is None:
         sample = reid.store.sample(gallery)
         comparisons = compare_people(sample.embeddings, sample.identities, sample.cameras)
-        version, fitted_on = sample.gallery_version, "the gallery's own shots"
+        moment, fitted_on = sample.moment, "the gallery's own shots"
     else:
         similarities, same = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs], bool)
         comparisons = Comparisons.of_pairs(similarities, same)
-        version, fitted_on = info.version, "labelled pairs"
+        moment, fitted_on = reid.store.moment(gallery), "labelled pairs"
+    field = None if pairs is None else "pairs"
     try:
         fitted = fit_calibration(comparisons, fitted_on)
+    except IndistinctPeopleError as error:
+        cause = "are shots enrolled under the wrong person?" if pairs is None else "is `same` the wrong way round?"
+        raise ProblemError(INDISTINCT_PEOPLE, f"{error}; {cause}", field=field, limit=CHANCE) from None
     except ValueError as error:
-        raise ProblemError(TOO_FEW_COMPARISONS, str(error), field="pairs" if pairs is not None else None) from None
+        raise ProblemError(TOO_FEW_COMPARISONS, str(error), field=field) from None
     histograms = _histograms(comparisons)
-    reid.store.calibrate(gallery, {"calibration": asdict(fitted), "histograms": asdict(histograms)}, version)
+    reid.store.calibrate(gallery, {"calibration": asdict(fitted), "histograms": asdict(histograms)}, moment)
     return report(reid, gallery)
 
 
@@ -125,8 +129,8 @@ def report(reid: ReidPipeline, gallery: str) -> CalibrationReport:
         targets=[_point(calibration, threshold, size) for threshold in targets],
         curve=[_point(calibration, threshold, size) for threshold in curve],
         stored=stored,
+        drift=reid.store.drift(gallery),
         gallery_version=info.version,
-        stale=basis.stale,
     )
 
 

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from app.errors import NOT_CALIBRATED, ProblemError
 from app.gallery.calibrations import StoredCalibration
-from app.gallery.domain import RankedIdentity, Ranking
+from app.gallery.domain import Ranking
 from models.calibration import Calibration
 from models.checkpoint import Checkpoint
 
@@ -15,7 +13,6 @@ Verdict = Literal["match", "unknown"]
 
 DEFAULT_TARGET_FPIR = 0.01
 DEFAULT_TARGET_FMR = 0.001
-STALE_AFTER = 0.2
 
 
 @dataclass(frozen=True)
@@ -25,20 +22,19 @@ class Basis:
     Attributes:
         calibration: None if there is none; then the checkpoint's threshold decides, for any gallery alike.
         source: where it was fitted: on the gallery itself, or with the checkpoint.
-        stale: the gallery has changed a lot since.
+        stale_since: when the gallery had changed so much since that it should be fitted again; None if it should not.
     """
 
     checkpoint: Checkpoint
     calibration: Calibration | None
     source: Literal["gallery", "checkpoint"] | None
-    stale: bool = False
+    stale_since: float | None = None
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, stored: StoredCalibration | None, shots: int) -> "Basis":
+    def of(cls, checkpoint: Checkpoint, stored: StoredCalibration | None) -> "Basis":
         """The gallery's own calibration where it has one, else the checkpoint's."""
         if stored is not None:
-            stale = abs(shots - stored.shots) > STALE_AFTER * stored.shots
-            return cls(checkpoint, Calibration.read(stored.report["calibration"]), "gallery", stale)
+            return cls(checkpoint, Calibration.read(stored.report["calibration"]), "gallery", stored.stale_since)
         source: Literal["checkpoint"] | None = "checkpoint" if checkpoint.calibration else None
         return cls(checkpoint, checkpoint.calibration, source)
 
@@ -51,6 +47,7 @@ class Decision:
         threshold: similarity from which the first one would have been a match; None if there is nothing to decide by.
         target_fpir: false positive identification rate that the threshold was chosen for; None without calibration.
         probabilities: of each ranked identity to be the person, in order; None without calibration.
+        unknown_probability: that the person is nobody of those who were judged; None without calibration.
         basis: what similarities were judged by.
     """
 
@@ -58,19 +55,16 @@ class Decision:
     threshold: float | None
     target_fpir: float | None
     probabilities: list[float] | None
+    unknown_probability: float | None
     basis: Basis
-
-    @property
-    def unknown_probability(self) -> float | None:
-        """That the person is none of the ranked identities."""
-        return None if self.probabilities is None else max(0.0, 1 - sum(self.probabilities))
 
 
 def decide(ranking: Ranking, basis: Basis, target_fpir: float | None) -> Decision:
     """Decide whether the most similar identity of a ranking is the person.
 
     With a calibration the threshold rises with the number of identities that were searched, and with the number of the
-    first one's shots: among many, a stranger finds somebody alike more easily.
+    first one's shots: among many, a stranger finds somebody alike more easily. Probabilities are shared among those who
+    were judged, so that they are the same however many are listed.
 
     Raises:
         ProblemError: a rate is asked for, and there is no calibration.
@@ -84,9 +78,14 @@ def decide(ranking: Ranking, basis: Basis, target_fpir: float | None) -> Decisio
     found, identities = ranking.identities, max(ranking.searched, 1)
     shots = found[0].shots if found else 1
     threshold = calibration.similarity(calibration.threshold(target, identities), shots)
-    probabilities = calibration.probabilities(_evidence(calibration, found), identities).tolist()
+    judged = len(ranking.judged.shots)
+    similarities = ranking.judged.similarities + [one.similarity for one in found[judged:]]
+    counts = ranking.judged.shots + [one.shots for one in found[judged:]]
+    evidence = calibration.evidence_of_each(similarities, counts)
+    probabilities = calibration.probabilities(evidence, identities, judged)
     verdict: Verdict = "match" if found and found[0].similarity >= threshold else "unknown"
-    return Decision(verdict, threshold, target, probabilities, basis)
+    unknown = max(0.0, 1 - float(probabilities[:judged].sum()))
+    return Decision(verdict, threshold, target, probabilities[: len(found)].tolist(), unknown, basis)
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def verify(similarity: float, shots: int, checkpoint: Checkpoint, target_fmr: fl
         similarity: of the sets.
         shots: crops among which the most similar one could be chosen.
         checkpoint: what embedded them. Without a calibration its one threshold decides.
-        target_fmr: how often two people may be taken for one; a thousandth if not given.
+        target_fmr: rate of two people taken for one that the threshold is set for; a thousandth if not given.
 
     Raises:
         ProblemError: a rate is asked for, and there is no calibration.
@@ -120,7 +119,9 @@ def verify(similarity: float, shots: int, checkpoint: Checkpoint, target_fmr: fl
     calibration = checkpoint.calibration
     if calibration is None:
         if target_fmr is not None:
-            detail = f"checkpoint {checkpoint.name!r} comes without a calibration, so no rate can be kept"
+            detail = (
+                f"checkpoint {checkpoint.name!r} comes without a calibration, so no threshold can be set for a rate"
+            )
             raise ProblemError(NOT_CALIBRATED, detail, field="target_fmr")
         threshold, target, probability = checkpoint.threshold.similarity if checkpoint.threshold else None, None, None
     else:
@@ -131,20 +132,17 @@ def verify(similarity: float, shots: int, checkpoint: Checkpoint, target_fmr: fl
     return Verified(verdict, threshold, target, probability)
 
 
-def _evidence(calibration: Calibration, found: list[RankedIdentity]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array([calibration.evidence(one.similarity, one.shots) for one in found], np.float64)
-
-
 def _by_checkpoint(ranking: Ranking, basis: Basis) -> Decision:
     threshold = basis.checkpoint.threshold
     best = ranking.identities[0].similarity if ranking.identities else -1.0
     matches = threshold is not None and best >= threshold.similarity
-    return Decision("match" if matches else "unknown", threshold.similarity if threshold else None, None, None, basis)
+    similarity = threshold.similarity if threshold else None
+    return Decision("match" if matches else "unknown", similarity, None, None, None, basis)
 
 
 def _not_calibrated(checkpoint: Checkpoint) -> ProblemError:
     detail = (
-        f"checkpoint {checkpoint.name!r} comes without a calibration and the gallery has none, so no rate can be kept;"
-        " POST /v1/galleries/{gallery}/calibration fits one"
+        f"checkpoint {checkpoint.name!r} comes without a calibration and the gallery has none, so no threshold can be"
+        " set for a rate; POST /v1/galleries/{gallery}/calibration fits one"
     )
     return ProblemError(NOT_CALIBRATED, detail, field="target_fpir")

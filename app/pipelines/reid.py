@@ -18,6 +18,7 @@ from app.engine.together import together
 from app.errors import ProblemError
 from app.gallery.domain import Enrolment, NewShot, Ranking, Search
 from app.gallery.gallery import GalleryStore
+from app.gallery.idempotency import Once
 from app.images import ImageLimits, decode_image
 from app.pipelines.decision import Basis, Decision, decide
 from app.pipelines.quality import crop_quality
@@ -169,7 +170,7 @@ class ReidPipeline:
             embeddings: (Q, D) unit rows, all of the same person.
             search: how the gallery is searched.
             timings: of the embedding, completed here.
-            target_fpir: how often a stranger may be taken for somebody; a hundredth if not given.
+            target_fpir: rate of strangers taken for somebody that the threshold is set for; a hundredth if not given.
 
         Raises:
             GalleryError: unknown gallery, or one of another checkpoint.
@@ -188,7 +189,7 @@ class ReidPipeline:
 
     def basis(self, gallery: str) -> Basis:
         """What similarities of a gallery are judged by; to be called in a thread of the store."""
-        return Basis.of(self.checkpoint, self.store.calibration(gallery), self.store.info(gallery).shots)
+        return Basis.of(self.checkpoint, self.store.calibration(gallery))
 
     async def enrol(
         self,
@@ -199,10 +200,14 @@ class ReidPipeline:
         camera: str | None = None,
         taken_at: float | None = None,
         metadata: dict[str, Any] | None = None,
-        idempotency_key: str | None = None,
         quality: float | None = None,
+        once: Once | None = None,
+        notes: Sequence[dict[str, Any]] = (),
     ) -> Enrolment:
-        """Add crops of one person to a gallery; when it returns, they are on disk."""
+        """Add crops of one person to a gallery; when it returns, they are on disk.
+
+        A call that is the same `once` as an earlier one changes nothing and returns what that one did, with its notes.
+        """
         shots = [
             NewShot(
                 crop.embedding,
@@ -215,7 +220,7 @@ class ReidPipeline:
             for crop in crops
         ]
         return await self.in_store(
-            self.store.enrol, gallery, identity_id, shots, self.checkpoint.sha256, label, idempotency_key
+            self.store.enrol, gallery, identity_id, shots, self.checkpoint.sha256, label, once, notes
         )
 
     async def in_store(self, call: Callable[..., T], *arguments: object) -> T:

@@ -52,7 +52,10 @@ class QueryOptions(BaseModel):
         None, description="Order the best identities again, by the neighbours that they share with the query."
     )
     target_fpir: float | None = Field(
-        None, gt=0, lt=1, description="How often a stranger may be taken for somebody; 0.01 if not given."
+        None,
+        gt=0,
+        lt=1,
+        description="The rate of strangers taken for somebody that the threshold is set for; 0.01 if not given.",
     )
     filter: Annotated[
         Filter,
@@ -71,7 +74,10 @@ class VerifyOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     target_fmr: float | None = Field(
-        None, gt=0, lt=1, description="How often two people may be taken for one; 0.001 if not given."
+        None,
+        gt=0,
+        lt=1,
+        description="The rate of two people taken for one that the threshold is set for; 0.001 if not given.",
     )
 
 

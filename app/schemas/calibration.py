@@ -38,8 +38,11 @@ class OperatingPoint(BaseModel):
     """What a threshold costs in this gallery."""
 
     threshold: float = Field(description="Similarity to an identity with one shot; more shots ask for a little more.")
-    fpir: float = Field(description="How often a stranger is taken for somebody in a gallery of this size.")
-    fnir: float = Field(description="How often somebody who is enrolled is taken for a stranger.")
+    fpir: float = Field(
+        description="How often a stranger is taken for somebody in a gallery of this size, as estimated from the"
+        " strangers that the calibration was fitted on."
+    )
+    fnir: float = Field(description="How often somebody who is enrolled is taken for a stranger, estimated likewise.")
 
 
 class Calibration(BaseModel):
@@ -57,8 +60,13 @@ class Calibration(BaseModel):
     histograms: Histograms | None = Field(description="Null for the checkpoint's own calibration.")
     fitted_at: float | None
     fitted_version: int | None = Field(description="gallery_version of the shots that it was fitted on.")
-    changes_since: int | None
-    stale: bool = Field(description="The number of shots has changed by over a fifth since; fit it again.")
+    changes_since: int | None = Field(description="How many changes of any kind the gallery has seen since.")
+    shots_new: int | None = Field(description="Shots that came since and are there.")
+    shots_gone: int | None = Field(
+        description="Shots of then that are gone. One that was given to somebody else counts as gone and as new."
+    )
+    stale: bool = Field(description="New and gone shots together are over a fifth of those of then; fit it again.")
+    stale_since: float | None = Field(description="When that was noticed, in seconds since 1970; null if it is not so.")
     gallery_version: int
 
     @classmethod
@@ -79,6 +87,9 @@ class Calibration(BaseModel):
             fitted_at=stored.fitted_at if stored else None,
             fitted_version=stored.gallery_version if stored else None,
             changes_since=report.gallery_version - stored.gallery_version if stored else None,
-            stale=report.stale,
+            shots_new=report.drift.new if report.drift else None,
+            shots_gone=report.drift.gone if report.drift else None,
+            stale=stored is not None and stored.stale_since is not None,
+            stale_since=stored.stale_since if stored else None,
             gallery_version=report.gallery_version,
         )

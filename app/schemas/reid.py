@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.gallery.domain import ShotFilter
 from app.pipelines.reid import Answer
@@ -27,6 +27,13 @@ class Filter(BaseModel):
     taken_from: float | None = Field(None, description="Taken at or after, in seconds since 1970.", allow_inf_nan=False)
     taken_before: float | None = Field(None, description="Taken before.", allow_inf_nan=False)
     metadata: Metadata = Field({}, description="Only shots whose metadata has these entries.")
+
+    @model_validator(mode="after")
+    def _time_runs_forward(self) -> "Filter":
+        start, end = self.taken_from, self.taken_before
+        if start is not None and end is not None and start >= end:
+            raise ValueError(f"taken_from is {start:g} and taken_before {end:g}; the first has to be the earlier one")
+        return self
 
     def of_shots(self) -> ShotFilter:
         """Map to the domain object."""
@@ -70,8 +77,9 @@ class RankedIdentity(BaseModel):
     label: str | None
     similarity: float = Field(description="Cosine similarity, -1 to 1, fused over the query's crops.")
     probability: float | None = Field(
-        description="That this is the person, if as many queries are of enrolled people as of strangers; null without"
-        " calibration."
+        description="That this is the person, if as many queries are of enrolled people as of strangers. It is shared"
+        " among the ten most similar identities (fifty with `rerank`), whatever `limit` is; whoever comes after them"
+        " gets no more than somebody who does not look alike. Null without calibration."
     )
     shots: int = Field(description="How many of its shots were searched.")
     best_shot: BestShot
@@ -82,7 +90,8 @@ class Calibrated(BaseModel):
     """What probabilities and the decision rest on."""
 
     source: Literal["gallery", "checkpoint"]
-    stale: bool = Field(description="The gallery has changed by a fifth of its shots since; fit it again.")
+    stale: bool = Field(description="Shots have come or gone since, over a fifth together; fit it again.")
+    stale_since: float | None = Field(description="When that was noticed, in seconds since 1970; null if it is not so.")
 
 
 class QueryAnswer(BaseModel):
@@ -95,9 +104,14 @@ class QueryAnswer(BaseModel):
         " number of the identity's shots."
     )
     target_fpir: float | None = Field(
-        description="How often at most a stranger is taken for somebody at this threshold; null without calibration."
+        description="The rate of strangers taken for somebody that the threshold is set for. Which rate comes out"
+        " depends on how far people and cameras resemble those of the calibration; docs/accuracy.md has what came out"
+        " on other people. Null without calibration."
     )
-    unknown_probability: float | None = Field(description="That the person is none of the identities below.")
+    unknown_probability: float | None = Field(
+        description="What the ten most similar identities (fifty with `rerank`) leave: that the person is none of them,"
+        " whatever `limit` is. Null without calibration."
+    )
     calibration: Calibrated | None = Field(description="Null: the checkpoint's one threshold decides.")
     identities: list[RankedIdentity]
     shots: list[ItemStatus]
@@ -110,14 +124,14 @@ class QueryAnswer(BaseModel):
         """Map a ranking to the answer."""
         decision, found = answer.decision, answer.ranking.identities
         probabilities: list[float] | list[None] = decision.probabilities or [None] * len(found)
-        source = decision.basis.source
+        source, since = decision.basis.source, decision.basis.stale_since
         return cls(
             model=checkpoint.name,
             decision=decision.verdict,
             threshold=decision.threshold,
             target_fpir=decision.target_fpir,
             unknown_probability=decision.unknown_probability,
-            calibration=Calibrated(source=source, stale=decision.basis.stale) if source else None,
+            calibration=Calibrated(source=source, stale=since is not None, stale_since=since) if source else None,
             identities=[
                 RankedIdentity(**vars(one) | {"best_shot": BestShot(**vars(one.best_shot))}, probability=probability)
                 for one, probability in zip(found, probabilities, strict=True)
@@ -138,7 +152,7 @@ class Verification(BaseModel):
     decision: Literal["match", "unknown"]
     threshold: float | None = Field(description="Similarity from which they are one person.")
     target_fmr: float | None = Field(
-        description="How often at most two people are taken for one at this threshold; null without calibration."
+        description="The rate of two people taken for one that the threshold is set for; null without calibration."
     )
     shots_a: list[ItemStatus]
     shots_b: list[ItemStatus]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.calibration import Calibration, Comparisons, fit_calibration
+from models.calibration import Calibration, Comparisons, IndistinctPeopleError, fit_calibration
 from models.checkpoint import Checkpoint, Preprocessing, read_manifest
 from models.comparisons import compare_people
 from models.manifest import write_entry
@@ -79,7 +79,7 @@ def test_probabilities_are_true_of_searches(fitted: Calibration) -> None:
             similarities[0] = rng.normal(0.7, 0.08)
         order = np.argsort(-similarities)[:10]
         evidence = np.array([fitted.evidence(similarity, 1) for similarity in similarities[order]])
-        said.append(fitted.probabilities(evidence, 50)[0])
+        said.append(fitted.probabilities(evidence, 50, 10)[0])
         right.append(order[0] == 0 and search % 2 == 1)
     bins = np.digitize(said, [0.2, 0.4, 0.6, 0.8])
     gaps = [
@@ -90,14 +90,31 @@ def test_probabilities_are_true_of_searches(fitted: Calibration) -> None:
     assert sum(gaps) < 0.05
 
 
-@given(evidence=st.lists(st.floats(-1, 1), max_size=10), others=st.integers(0, 10**6))
-def test_probabilities_leave_room_for_nobody(evidence: list[float], others: int) -> None:
+@given(
+    evidence=st.lists(st.floats(-1, 1), min_size=1, max_size=30),
+    judged=st.integers(1, 30),
+    others=st.integers(0, 10**6),
+)
+def test_probabilities_leave_room_for_nobody(evidence: list[float], judged: int, others: int) -> None:
     calibration = fit_calibration(comparisons(200, 2000), "drawn people")
 
-    probabilities = calibration.probabilities(np.array(evidence), len(evidence) + others)
+    probabilities = calibration.probabilities(
+        np.array(evidence), len(evidence) + others, judged=min(judged, len(evidence))
+    )
 
     assert len(probabilities) == len(evidence)
-    assert 0 <= probabilities.sum() <= 1
+    assert 0 <= probabilities.sum() <= 1 + 1e-9
+    assert len(calibration.probabilities(np.empty(0), others, judged=0)) == 0
+
+
+def test_who_is_told_beside_the_judged_changes_no_probability(fitted: Calibration) -> None:
+    evidence = np.array([0.8, 0.7, 0.7, 0.69, 0.2])
+
+    two, four, all_of_them = (fitted.probabilities(evidence[:told], 100, judged=2) for told in (2, 4, 5))
+
+    assert two.tolist() == four[:2].tolist() == all_of_them[:2].tolist()
+    assert four.tolist() == all_of_them[:4].tolist()
+    assert np.all(np.diff(all_of_them) <= 0)
 
 
 @pytest.mark.parametrize(("genuine", "impostors"), [(9, 5000), (5000, 99)])
@@ -112,15 +129,21 @@ def test_a_rate_that_is_none_is_refused(fitted: Calibration, target: float) -> N
         fitted.threshold(target, 10)
 
 
-def test_people_that_look_alike_and_people_that_do_not_can_both_be_fitted() -> None:
+def test_people_that_share_no_similarity_can_be_fitted() -> None:
     apart = Comparisons.of_pairs(np.repeat([0.9, 0.1], 500), np.arange(1000) < 500)
-    alike = Comparisons.of_pairs(np.full(1000, 0.5), np.arange(1000) < 500)
 
-    separable, hopeless = fit_calibration(apart, ""), fit_calibration(alike, "")
+    fitted = fit_calibration(apart, "")
 
-    assert (separable.probability(0.9) > 0.95, separable.probability(0.1) < 0.05) == (True, True)
-    assert hopeless.probability(0.5) == pytest.approx(0.5, abs=0.01)
-    assert (separable.equal_error_rate, hopeless.equal_error_rate) == (0, 0.5)
+    assert (fitted.probability(0.9) > 0.95, fitted.probability(0.1) < 0.05) == (True, True)
+    assert fitted.equal_error_rate == 0
+
+
+@pytest.mark.parametrize("similarities", [[0.5, 0.5], [0.1, 0.9], [0.3, 0.31]], ids=["alike", "upside down", "nearly"])
+def test_pairs_of_one_person_that_are_no_more_alike_than_pairs_of_two_are_refused(similarities: list[float]) -> None:
+    pairs = Comparisons.of_pairs(np.repeat(similarities, 500), np.arange(1000) < 500)
+
+    with pytest.raises(IndistinctPeopleError, match="equal error rate"):
+        fit_calibration(pairs, "")
 
 
 def test_a_manifest_keeps_a_calibration(fitted: Calibration, tmp_path: Path) -> None:

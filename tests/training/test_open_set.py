@@ -83,8 +83,11 @@ def test_shots_of_the_query_s_camera_are_left_out_and_so_are_queries_of_whom_not
 
     same_camera = search_half(first, first, calibration, seed=0)
     other_camera = search_half(first, everyone, calibration, seed=0)
+    left_in = search_half(first, first, calibration, seed=0, same_camera=True)
 
     assert (len(same_camera.enrolled), int(same_camera.enrolled.sum())) == (3, 0)
+    assert (len(left_in.enrolled), left_in.enrolled.sum(), left_in.right.sum()) == (6, 3, 3)
+    assert left_in.evidence[left_in.enrolled].min() > 0.9999
     assert (len(other_camera.enrolled), other_camera.enrolled.sum()) == (6, 3)
     assert other_camera.evidence.max() < 0.9999
 

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from app.gallery.domain import Embeddings, Enrolment, ErasureReceipt, GalleryInfo, NewShot, Search
+from app.gallery.domain import Enrolment, ErasureReceipt, GalleryInfo, Metadata, NewShot, Retention, Search
 from app.gallery.errors import (
     CheckpointMismatch,
     DimensionMismatch,
     GalleryExists,
     IdempotencyConflict,
+    IdempotencyKeySpent,
     InvalidEmbedding,
     InvalidMetadata,
     UnknownGallery,
@@ -18,6 +19,7 @@ from app.gallery.errors import (
     UnknownShot,
 )
 from app.gallery.gallery import GalleryStore
+from app.gallery.idempotency import Once
 from tests.app.gallery.support import CHECKPOINT, DIM, Place, new_shots, random_vectors
 
 ROWS = random_vectors(20, seed=7)
@@ -208,7 +210,7 @@ def test_galleries_are_apart(store: GalleryStore) -> None:
 
 def test_erasing_a_gallery_leaves_nothing_of_it(store: GalleryStore) -> None:
     store.create("others", CHECKPOINT, DIM)
-    shots = store.enrol("others", "ann", new_shots(ROWS[1:3]), CHECKPOINT, idempotency_key="k").shots
+    shots = store.enrol("others", "ann", new_shots(ROWS[1:3]), CHECKPOINT, once=Once("k", "f")).shots
 
     receipt = store.delete("others")
 
@@ -219,49 +221,129 @@ def test_erasing_a_gallery_leaves_nothing_of_it(store: GalleryStore) -> None:
 
 
 def test_an_enrolment_sent_again_with_its_key_is_answered_as_the_first_time(store: GalleryStore) -> None:
-    def send() -> Enrolment:
-        return store.enrol("people", "ann", new_shots(ROWS[:2]), CHECKPOINT, idempotency_key="k1")
+    once = Once.of("k1", "ann", {}, [b"one", b"two", b"three"])
+    notes: list[Metadata] = [{}, {"problem": "broken"}, {"quality": 0.5}]
 
-    first = send()
+    def send(number: int) -> Enrolment:
+        return store.enrol("people", "ann", new_shots(ROWS[[number, 1]]), CHECKPOINT, once=once, notes=notes)
+
+    assert store.recall("people", "ann", once) is None
+    first = send(0)
     enrol(store, "bob", 5)
     store.delete_shot("people", "ann", first.shots[0].shot_id)
 
-    assert send() == first
+    notes = []
+    assert send(0) == send(2) == store.recall("people", "ann", once) == first
+    assert list(first.notes) == [{}, {"problem": "broken"}, {"quality": 0.5}]
     assert (store.info("people").shots, store.info("people").version) == (2, 3)
 
 
+SENT: tuple[str, dict[str, object], list[bytes]] = ("ann", {"label": "Ann", "metadata": {"a": 1, "b": 2}}, [b"1", b"2"])
+
+
 @pytest.mark.parametrize(
-    ("identity_id", "rows", "label"),
-    [("bob", ROWS[:2], None), ("ann", ROWS[:3], None), ("ann", ROWS[1::-1], None), ("ann", ROWS[:2], "Ann")],
-    ids=["other identity", "more shots", "other order", "other label"],
+    "other",
+    [
+        ("bob", *SENT[1:]),
+        ("ann", SENT[1] | {"label": "Anna"}, SENT[2]),
+        ("ann", SENT[1] | {"camera": None}, SENT[2]),
+        (*SENT[:2], [b"2", b"1"]),
+        (*SENT[:2], [b"1", b"2", b""]),
+        (*SENT[:2], [b"12"]),
+    ],
+    ids=["other identity", "other label", "one more field", "other order", "more pictures", "cut otherwise"],
 )
 def test_a_key_that_comes_with_something_else_is_refused(
-    store: GalleryStore, identity_id: str, rows: Embeddings, label: str | None
+    store: GalleryStore, other: tuple[str, dict[str, object], list[bytes]]
 ) -> None:
-    store.enrol("people", "ann", new_shots(ROWS[:2]), CHECKPOINT, idempotency_key="k1")
+    store.enrol("people", "ann", new_shots(ROWS[:2]), CHECKPOINT, once=Once.of("k1", *SENT))
 
+    with pytest.raises(IdempotencyConflict):
+        store.recall("people", other[0], Once.of("k1", *other))
     with pytest.raises(IdempotencyConflict) as caught:
-        store.enrol("people", identity_id, new_shots(rows), CHECKPOINT, label, "k1")
+        store.enrol("people", other[0], new_shots(ROWS[:2]), CHECKPOINT, once=Once.of("k1", *other))
 
     assert (caught.value.gallery, caught.value.idempotency_key) == ("people", "k1")
     assert store.info("people").version == 1
 
 
-def test_a_key_is_forgotten_after_a_day_and_with_its_identity(place: Place) -> None:
+def test_a_request_is_known_again_in_whatever_order_its_fields_come() -> None:
+    turned = {"metadata": {"b": 2, "a": 1}, "label": "Ann"}
+
+    assert Once.of("k", "ann", turned, SENT[2]) == Once.of("k", *SENT)
+
+
+def test_a_key_is_forgotten_after_a_day(place: Place) -> None:
     now = [0.0]
     store = place.open(clock=lambda: now[0])
+    once = Once("day", "f")
 
-    def send(key: str, number: int) -> str:
-        shots = new_shots(ROWS[[number]])
-        return store.enrol("people", f"p{number}", shots, CHECKPOINT, idempotency_key=key).shots[0].status
+    def send() -> str:
+        return store.enrol("people", "ann", new_shots(ROWS[:1]), CHECKPOINT, once=once).shots[0].status
 
-    assert [send("day", 0), send("gone", 1)] == ["created", "created"]
-    now[0] = 3600.0 * 23
-    assert [send("day", 0), send("gone", 1)] == ["created", "created"]
+    assert send() == "created"
+    now[0] = 3600.0 * 24
+    assert (send(), store.recall("people", "ann", once) is not None) == ("created", True)
     now[0] = 3600.0 * 25
-    store.delete_identity("people", "p1")
-    assert [send("gone", 2), send("day", 0)] == ["created", "duplicate"]
+    assert (store.recall("people", "ann", once), send()) == (None, "duplicate")
     store.close()
+
+
+def erase(store: GalleryStore) -> None:
+    store.delete_identity("people", "ann")
+
+
+def expire(store: GalleryStore) -> None:
+    store.update("people", None, None, Retention(1))
+    store.sweep()
+    store.update("people", None, None, Retention(None))
+
+
+def move_away(store: GalleryStore) -> None:
+    store.create("others", CHECKPOINT, DIM)
+    store.transfer("people", "ann", "others")
+
+
+@pytest.mark.parametrize("leave", [erase, expire, move_away])
+def test_a_key_stays_spent_for_its_day_when_whom_it_enrolled_has_gone(
+    place: Place, leave: Callable[[GalleryStore], None]
+) -> None:
+    now = [0.0]
+    store = place.open(clock=lambda: now[0])
+    once, other = Once.of("k", *SENT), Once.of("k", "bob", {}, [])
+
+    def send(identity_id: str, once: Once) -> str:
+        return store.enrol("people", identity_id, new_shots(ROWS[:1]), CHECKPOINT, once=once).shots[0].status
+
+    send("ann", once)
+    now[0] = 3600.0
+    leave(store)
+
+    for identity_id, late in (("ann", once), ("bob", other)):
+        with pytest.raises(IdempotencyKeySpent):
+            store.recall("people", identity_id, late)
+        with pytest.raises(IdempotencyKeySpent):
+            send(identity_id, late)
+    assert store.info("people").identities == 0
+    store.close()
+    store = place.open(clock=lambda: 3600.0 * 25)
+    assert send("ann", once) == "created"
+    store.close()
+
+
+def test_a_key_is_answered_as_before_where_its_identity_was_renamed_or_merged(store: GalleryStore) -> None:
+    once = Once.of("k", *SENT)
+    first = store.enrol("people", "ann", new_shots(ROWS[:1]), CHECKPOINT, once=once, notes=[{}])
+    enrol(store, "bob", 1)
+
+    store.rename("people", "ann", "anna")
+    renamed = store.recall("people", "ann", once)
+    store.merge("people", "bob", "anna")
+
+    assert renamed == store.recall("people", "ann", once) == first
+    store.delete_identity("people", "bob")
+    with pytest.raises(IdempotencyKeySpent):
+        store.recall("people", "ann", once)
 
 
 @pytest.mark.parametrize(
@@ -271,6 +353,7 @@ def test_a_key_is_forgotten_after_a_day_and_with_its_identity(place: Place) -> N
         lambda store: store.update("none", None, {}),
         lambda store: store.delete("none"),
         lambda store: store.enrol("none", "ann", new_shots(ROWS[:1]), CHECKPOINT),
+        lambda store: store.recall("none", "ann", Once("k", "f")),
         lambda store: store.put_identity("none", "ann", None, {}),
         lambda store: store.identities("none", None, 5),
         lambda store: store.shots("none", "ann"),

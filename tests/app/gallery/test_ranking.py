@@ -1,14 +1,17 @@
 """Ranking identities: equal to brute force, blind to order, ties broken the same way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.gallery.changes import SHOT_ID, Change, GalleryRow, IdentityName, ShotColumns
-from app.gallery.domain import Aggregate, Embeddings, Search
+from app.gallery.domain import Aggregate, Embeddings, Search, ShotFilter
 from app.gallery.faiss_index import FaissIndex
 from app.gallery.index import IndexBuilder
+from app.gallery.persistent import GrowingArray
 from app.gallery.view import View
 from tests.app.gallery.support import (
     CHECKPOINT,
@@ -173,3 +176,43 @@ def test_a_similarity_is_never_above_one() -> None:
 def test_a_limit_below_one_is_refused(limit: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Search(limit)
+
+
+@every_index
+@pytest.mark.parametrize("search", [Search(1), Search(7), Search(60), Search(3, rerank="k_reciprocal")])
+def test_the_same_people_are_judged_however_many_are_listed(build: IndexBuilder, search: Search) -> None:
+    rows = random_vectors(600, seed=3)
+    people = {f"p{at:03}": {f"{at:03}-{shot}": rows[3 * at + shot] for shot in range(1 + at % 3)} for at in range(200)}
+    queries = random_vectors(2, seed=4)
+
+    ranking = view_of(people, build).search(queries, search)
+
+    by_hand = ranking_by_hand(people, queries, 50 if search.rerank else 10, "mean")
+    judged, listed = ranking.judged, ranking.identities[: 50 if search.rerank else 10]
+    assert judged.similarities[: len(listed)] == [one.similarity for one in listed]
+    assert judged.shots[: len(listed)] == [one.shots for one in listed]
+    assert sorted(judged.similarities) == pytest.approx(sorted(one.similarity for one in by_hand))
+    assert sorted(judged.shots) == sorted(one.shots for one in by_hand)
+
+
+@every_index
+def test_whoever_is_as_alike_as_the_last_who_is_judged_is_judged_too(build: IndexBuilder) -> None:
+    query, others = random_vectors(1, seed=4), random_vectors(300, seed=5)
+    people = {f"twin{at:02}": {f"t{at:02}": query[0]} for at in range(70)}
+    people |= {f"p{at:03}": {f"p{at:03}": row} for at, row in enumerate(others)}
+
+    judged = [len(view_of(people, build).search(query, Search(limit)).judged.shots) for limit in (1, 9, 10, 11, 200)]
+
+    assert judged == [70] * 5
+
+
+def test_a_filter_says_how_many_shots_the_judged_have() -> None:
+    rows = random_vectors(90, seed=6)
+    people = {f"p{at:02}": {f"{at:02}-{shot}": rows[3 * at + shot] for shot in range(3)} for at in range(30)}
+    view = view_of(people)
+    cameras = np.array([["c1", "c2"][int(shot_id.decode()[-1]) % 2] for shot_id in view.roster.shot_ids.rows], object)
+    view = replace(view, roster=replace(view.roster, cameras=GrowingArray(cameras)))
+
+    ranking = view.search(rows[:1], Search(2, filter=ShotFilter(cameras=frozenset({"c1"}))))
+
+    assert ranking.judged.shots == [2] * 10

@@ -57,5 +57,14 @@ def test_only_the_best_are_ranked_again_and_the_others_follow() -> None:
     assert [one.rank for one in reranked] == list(range(1, 121))
 
 
+def test_more_doubles_than_a_neighbourhood_holds_are_equally_near() -> None:
+    row = random_vectors(1, seed=7)
+
+    distances = k_reciprocal_distances(row, np.repeat(row, 60, axis=0))
+
+    assert np.isfinite(distances).all()
+    assert distances.max() <= 1
+
+
 def test_nobody_can_be_ranked_again() -> None:
     assert view_of({}).search(random_vectors(1, seed=0), Search(5, rerank="k_reciprocal")).identities == []
