@@ -18,6 +18,7 @@ from app.gallery.persistent import GrowingArray
 Homes = NDArray[np.int32]
 
 ASSIGNED_AT_ONCE = 16_384
+SUMMED_AT_ONCE = 131_072
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +96,10 @@ def centres_of(
     Zeros where there are none. `between` is called now and then, and may raise.
     """
     centres = np.zeros((count, embeddings.shape[1]), np.float32)
-    for start in range(0, len(embeddings), ASSIGNED_AT_ONCE):
+    for start in range(0, len(embeddings), SUMMED_AT_ONCE):
         between()
-        rows = embeddings[start : start + ASSIGNED_AT_ONCE]
-        for home, mine in grouped(homes[start : start + ASSIGNED_AT_ONCE]):
+        rows = embeddings[start : start + SUMMED_AT_ONCE]
+        for home, mine in grouped(homes[start : start + SUMMED_AT_ONCE]):
             centres[home] += rows[mine].sum(axis=0)
     lengths = np.linalg.norm(centres, axis=1, keepdims=True)
     np.divide(centres, lengths, out=centres, where=lengths > 0)
