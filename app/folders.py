@@ -1,5 +1,6 @@
 """Folders of pictures of persons: who is on which."""
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from app.gallery.names import MAX_NAME, is_name
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 MARKET_NAME = re.compile(r"(\d+)_c(\d+)")
+DIGITS = 8
 NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._@:-]+")
 
 
@@ -41,7 +43,7 @@ def find_people(folder: Path) -> Found:
     A picture within a person's folder can be named so too; then its camera is known. Hidden files are left out.
 
     Raises:
-        ValueError: it is no folder, shows nobody, or the names of two people would be one id.
+        ValueError: it is no folder, or shows nobody.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder")
@@ -49,10 +51,8 @@ def find_people(folder: Path) -> Found:
     if not paths:
         raise ValueError(f"{folder} has no pictures ({', '.join(sorted(PICTURES))})")
     found = {path: _person_on(path.relative_to(folder)) for path in paths}
-    names = {name: identity_of(name) for name in found.values() if name is not None}
-    _check_apart(names)
     pictures = [
-        Picture(path, names[name], None if names[name] == name else name, _camera_of(path))
+        Picture(path, identity_of(name), None if is_name(name) else _text(name), _camera_of(path))
         for path, name in found.items()
         if name is not None
     ]
@@ -70,27 +70,22 @@ def stray_reason(path: Path) -> str:
 def identity_of(name: str) -> str:
     """An id made from a person's name: the name itself if it can be one.
 
-    Letters lose their accents (Unicode NFKD), whatever is left that an id cannot have becomes "-", and an id begins
-    with a letter or digit and ends after 128 characters: "person é 107" is person-e-107.
-
-    Raises:
-        ValueError: nothing is left.
+    Else its letters lose their accents (Unicode NFKD), what is left that an id cannot have becomes "-", and eight
+    digits of the name's SHA-256 follow, so that nobody is taken for somebody of a similar name: "Jörg B" is
+    Jorg-B-30f85cb5.
     """
     if is_name(name):
         return name
     letters = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
-    identity_id = NOT_IN_IDS.sub("-", letters).lstrip("._@:-").rstrip("-")[:MAX_NAME]
-    if not identity_id:
-        raise ValueError(f"the folder name {name!r} has nothing to make an id of; use letters a to z, or digits")
-    return identity_id
+    readable = NOT_IN_IDS.sub("-", letters).lstrip("._@:-").rstrip("-")[: MAX_NAME - DIGITS - 1] or "person"
+    # File systems differ in how they write an accent.
+    written = unicodedata.normalize("NFC", name).encode(errors="surrogateescape")
+    return f"{readable}-{hashlib.sha256(written).hexdigest()[:DIGITS]}"
 
 
-def _check_apart(names: dict[str, str]) -> None:
-    first: dict[str, str] = {}
-    for name, identity_id in names.items():
-        other = first.setdefault(identity_id, name)
-        if other != name:
-            raise ValueError(f"{other!r} and {name!r} would both be enrolled as {identity_id!r}; rename one of them")
+def _text(name: str) -> str:
+    """A file's name without bytes that are no text."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _is_picture(within: Path) -> bool:

@@ -38,8 +38,8 @@ def enroll(
 ) -> None:
     """Enrol every picture of a folder. Interrupted or in part refused, run it again: what is there is found there.
 
-    Somebody whose folder has a name that cannot be an id, such as "Jörg B", is enrolled as Jorg-B with that name as
-    label. Exit code 1 if a picture could not be enrolled.
+    Somebody whose folder has a name that cannot be an id, such as "Jörg B", is enrolled as Jorg-B-30f85cb5 (digits of
+    its hash) with that name as label. Exit code 1 if a picture could not be enrolled.
     """
     try:
         found = find_people(folder)

@@ -126,4 +126,6 @@ def _printed(file: Path, after: int) -> Iterator[AuditEntry]:
                 if entry.sequence > after:
                     yield entry
             except (TypeError, ValueError) as error:
-                raise StorageFailure(f"line {number} of {file} is no entry of an audit trail") from error
+                raise StorageFailure(
+                    f"line {number} of {file} is no entry of an audit trail; cut there, the file is a log up to it"
+                ) from error

@@ -72,6 +72,7 @@ def check_mark(database: Path) -> None:
     """
     mark = read_mark(database)
     if mark is None:
+        _check_log(database)
         return
     found = _chain_up_to(database, mark.entries)
     if found == mark:
@@ -82,8 +83,19 @@ def check_mark(database: Path) -> None:
         where = f"ends with entry {found.entries} of its audit trail" if is_begun(database) else "is empty or missing"
         lost = mark.entries - found.entries
         what = f"{where}, and had come to entry {mark.entries}: changes or queries lost: {lost}"
-    choice = f"restore a backup into another folder, or remove {mark_of(database)} to go on with what is there"
+    rest = "go on with what is there" if is_begun(database) else "begin anew"
+    choice = f"restore a backup into another folder, or remove {mark_of(database)} to {rest}"
     raise StorageFailure(f"{database} {what}; {choice}")
+
+
+def _check_log(database: Path) -> None:
+    # SQLite clears away the log of an empty database. It may be all that is left of the records.
+    log_file = database.with_name(f"{database.name}-wal")
+    if not is_begun(database) and is_begun(log_file):
+        raise StorageFailure(
+            f"{database} is empty or missing, and its log {log_file} is not: changes were lost; restore a backup into"
+            " another folder, or remove the log to begin anew"
+        )
 
 
 def _line(chain: Chain) -> bytes:

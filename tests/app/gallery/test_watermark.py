@@ -104,6 +104,20 @@ def test_without_its_mark_a_service_goes_on_with_what_is_left(killed: Path) -> N
     assert read_mark(killed / DATABASE) is not None
 
 
+@pytest.mark.parametrize("harm", [empty_the_database, remove_the_database])
+def test_a_log_without_its_database_is_not_cleared_away_where_there_is_no_mark(
+    killed: Path, harm: Callable[[Path], None]
+) -> None:
+    harm(killed)
+    mark_of(killed / DATABASE).unlink()
+    before = files(killed)
+
+    with pytest.raises(StorageFailure, match=r"is empty or missing, and its log .*-wal is not: changes were lost"):
+        open_store(killed)
+
+    assert files(killed) == before
+
+
 def test_a_killed_service_that_lost_nothing_comes_back(killed: Path) -> None:
     assert len(names(killed)) == PEOPLE
 
