@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 import models
-from app.gallery.database import Database
+from app.gallery.database import DATABASE_FILE, Database
 from app.gallery.domain import NewShot
 from app.gallery.enrolment import EnrolmentRequest, enrol
-from app.gallery.gallery import DATABASE_FILE, GalleryStore
+from app.gallery.gallery import GalleryStore
 from app.gallery.gallery_rows import list_galleries
 from app.runtime import DEFAULT_GALLERY
 from models.checkpoint import Checkpoint

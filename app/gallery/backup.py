@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from app.gallery import audit
 from app.gallery.audit import AuditEntry, BrokenChainError, Chain
-from app.gallery.database import Database, DirectoryLock
+from app.gallery.database import DATABASE_FILE, Database, DirectoryLock
 from app.gallery.errors import GalleryError
 from app.gallery.forgetting import forget
 from app.gallery.logs import readable_log
@@ -26,7 +26,7 @@ from app.gallery.remote import copy_to_files, fill
 from app.gallery.watermark import check_mark, is_begun
 from app.gallery.workspace import BACKUP, RESTORE, workspace
 
-GALLERIES, KEYS, CARD = "gallery.sqlite3", "keys.sqlite", "backup.json"
+KEYS, CARD = "keys.sqlite", "backup.json"
 FORMAT = 1
 CHUNK = 1 << 20
 
@@ -67,8 +67,8 @@ def make_backup(data_dir: Path, file: Path, url: str | None = None) -> Card:
         StorageFailure: the database cannot be read, or has lost changes.
     """
     if url is None:
-        check_mark(data_dir / GALLERIES)
-        if not is_begun(data_dir / GALLERIES):
+        check_mark(data_dir / DATABASE_FILE)
+        if not is_begun(data_dir / DATABASE_FILE):
             raise BackupError(f"there are no galleries in {data_dir}")
     if file.exists():
         raise BackupError(f"{file} is there already")
@@ -76,8 +76,8 @@ def make_backup(data_dir: Path, file: Path, url: str | None = None) -> Card:
         if url is not None:
             data_dir = folder / "database"
             data_dir.mkdir()
-            copy_to_files(url, data_dir / GALLERIES, data_dir / KEYS)
-        copies = [_copy(data_dir / name, folder / name) for name in (GALLERIES, KEYS) if (data_dir / name).exists()]
+            copy_to_files(url, data_dir / DATABASE_FILE, data_dir / KEYS)
+        copies = [_copy(data_dir / name, folder / name) for name in (DATABASE_FILE, KEYS) if (data_dir / name).exists()]
         chain = _checked(copies[0])
         card = Card(FORMAT, time.time(), chain, {copy.name: _sha256(copy) for copy in copies})
         archive = folder / file.name
@@ -124,14 +124,14 @@ def restore_backup(file: Path, data_dir: Path, log: Path | str | None = None, ur
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with closing(DirectoryLock(data_dir)):
         # A log or a mark that was left there would be taken for those of what is restored.
-        if url is None and any(data_dir.glob(f"{GALLERIES}*")):
+        if url is None and any(data_dir.glob(f"{DATABASE_FILE}*")):
             raise BackupError(f"{data_dir} has galleries; restore into an empty folder, and name this one with --log")
         with workspace(data_dir, RESTORE) as folder:
             card = _unpack(file, folder)
             later = _later(log, card.chain) if log is not None else []
-            restored = _bring_up_to_date(folder / GALLERIES, later)
+            restored = _bring_up_to_date(folder / DATABASE_FILE, later)
             if url is not None:
-                fill(url, folder / GALLERIES, folder / KEYS if KEYS in card.sha256 else None)
+                fill(url, folder / DATABASE_FILE, folder / KEYS if KEYS in card.sha256 else None)
                 return restored
             for name in card.sha256:
                 _sync(folder / name)
@@ -171,7 +171,7 @@ def _unpack(file: Path, folder: Path) -> Card:
         with zipfile.ZipFile(file) as zipped:
             values = json.loads(zipped.read(CARD))
             card = Card(**values | {"chain": Chain(**values["chain"])})
-            if card.format != FORMAT or not {GALLERIES} <= set(card.sha256) <= {GALLERIES, KEYS}:
+            if card.format != FORMAT or not {DATABASE_FILE} <= set(card.sha256) <= {DATABASE_FILE, KEYS}:
                 raise BackupError(f"{file} is a backup of another release")
             for name in card.sha256:
                 with zipped.open(name) as packed, _private(folder / name) as unpacked:

@@ -21,6 +21,8 @@ from app.gallery.ownership import Ownership, prepare_postgres
 from app.gallery.upgrades import prepare_tables
 from app.gallery.watermark import check_mark, write_mark
 
+DATABASE_FILE = "gallery.sqlite3"
+"""Of SQLite, in a data directory."""
 BUSY_TIMEOUT_MS = 1_000
 PRAGMAS = (
     "journal_mode = WAL",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.gallery.calibrations import Drift, Moment, ShotSample, StoredCalibration, sample_shots
 from app.gallery.changes import GalleryRow, Outcome, swapped
 from app.gallery.checks import check_checkpoint, check_metadata, checked_embeddings
-from app.gallery.database import Database, DirectoryLock
+from app.gallery.database import DATABASE_FILE, Database, DirectoryLock
 from app.gallery.domain import (
     FOREVER,
     Enrolment,
@@ -42,8 +42,6 @@ from app.gallery.sizing import DEFAULT_OPTIONS, IndexOptions
 from app.gallery.stats import GalleryStats
 from app.gallery.trail import Trail
 from app.gallery.workspace import remove_leftovers
-
-DATABASE_FILE = "gallery.sqlite3"
 
 
 class GalleryStore:

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.gallery.audit import EMPTY, AuditEntry, BrokenChainError, Chain, followed, read_entries
+from app.gallery.database import DATABASE_FILE
 from app.gallery.errors import StorageFailure
 from app.gallery.remote import snapshot
 from app.gallery.watermark import check_mark, is_begun
 
-DATABASE_FILE = "gallery.sqlite3"
 MAGIC = b"SQLite format 3\0"
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from app.gallery.audit import Deed, append
-from app.gallery.database import Database
+from app.gallery.database import DATABASE_FILE, Database
 from app.gallery.domain import Ranking, Search
 from app.gallery.errors import DamagedShot, StorageFailure
-from app.gallery.gallery import DATABASE_FILE, GalleryStore
+from app.gallery.gallery import GalleryStore
 from tests.app.gallery.broken_disk import OPENS, SYNCS, WRITES, with_broken_disk
 from tests.app.gallery.support import CHECKPOINT, new_shots, open_store, random_vectors
 

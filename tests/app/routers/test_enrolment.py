@@ -18,14 +18,6 @@ JPEGS = [crop.jpeg for crop in sample_crops(identities=2, cameras=3)]
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
-@pytest.fixture
-def gallery(client: httpx.Client) -> str:
-    """The address of an empty gallery of one's own."""
-    name = f"g-{uuid.uuid4().hex}"
-    client.post("/v1/galleries", json={"name": name}).raise_for_status()
-    return f"/v1/galleries/{name}"
-
-
 def line(identity: str, jpeg: bytes, **fields: object) -> dict[str, Any]:
     return {"identity_id": identity, "image": base64.b64encode(jpeg).decode(), **fields}
 

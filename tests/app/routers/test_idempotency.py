@@ -2,7 +2,6 @@
 
 import base64
 import json
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,14 +15,6 @@ from tests.app.pictures import encode
 JPEGS = [crop.jpeg for crop in sample_crops(identities=2, cameras=3)]
 NOBODY = encode(np.full((256, 128, 3), 90, np.uint8), "JPEG")
 KEY = {"Idempotency-Key": "k"}
-
-
-@pytest.fixture
-def gallery(client: httpx.Client) -> str:
-    """The address of an empty gallery of one's own."""
-    name = f"g-{uuid.uuid4().hex}"
-    client.post("/v1/galleries", json={"name": name}).raise_for_status()
-    return f"/v1/galleries/{name}"
 
 
 def enrol(client: httpx.Client, gallery: str, *files: bytes, **headers: str) -> httpx.Response:
